@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where memory should be when a device touches it: in the device's memory,
+ * unless advice says otherwise or there is nothing to move.
+ */
+#include "density.h"
+#include "policy.h"
+
+/* 64 KiB of 4 KiB pages: see density.c for why. */
+#define FIRST_PAGES	16
+
+static bool wants_device(const struct hmmc_facts *facts)
+{
+	/*
+	 * Copies are made in system memory by the CPU's own path: moved away
+	 * now, the page would come straight back, and its neighbours with it.
+	 */
+	if (facts->wish == HMMC_WISH_STAY || facts->cow)
+		return false;
+	switch (facts->state) {
+	case HMMC_STATE_DEVICE:
+		return false;
+	case HMMC_STATE_HOLE:
+		/* A read of a hole maps the zero page; filling it would cost memory. */
+		return facts->write;
+	default:
+		return true;
+	}
+}
+
+struct hmmc_decision hmmc_decide(const struct hmmc_facts *facts)
+{
+	struct hmmc_decision decision = {};
+
+	decision.migrate = wants_device(facts);
+	decision.populate = decision.migrate && facts->state == HMMC_STATE_HOLE;
+
+	/* A large page that is taken apart costs more than moving all of it. */
+	if (facts->state == HMMC_STATE_SYSTEM_HUGE ||
+	    (facts->thp && decision.populate))
+		decision.nr = facts->window_pages;
+	else
+		decision.nr = hmmc_density_pages(facts->nr_faults, FIRST_PAGES,
+						 facts->window_pages);
+
+	if (decision.nr > facts->window_pages)
+		decision.nr = facts->window_pages;
+	decision.first = facts->page & ~(decision.nr - 1);
+	return decision;
+}

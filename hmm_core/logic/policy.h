@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Where memory should be when a device touches it.
+ */
+#ifndef _HMMC_LOGIC_POLICY_H_
+#define _HMMC_LOGIC_POLICY_H_
+
+#include <linux/types.h>
+
+/**
+ * enum hmmc_page_state - what the page that faulted looks like
+ * @HMMC_STATE_HOLE: no page, or swapped out
+ * @HMMC_STATE_SYSTEM: a page in system memory
+ * @HMMC_STATE_SYSTEM_HUGE: part of a 2 MiB page in system memory
+ * @HMMC_STATE_DEVICE: in this device's memory
+ */
+enum hmmc_page_state {
+	HMMC_STATE_HOLE = 0,
+	HMMC_STATE_SYSTEM,
+	HMMC_STATE_SYSTEM_HUGE,
+	HMMC_STATE_DEVICE,
+};
+
+/**
+ * enum hmmc_wish - advice on the place
+ * @HMMC_WISH_NONE: none
+ * @HMMC_WISH_STAY: map it where it is
+ * @HMMC_WISH_DEVICE: put it into the device's memory
+ */
+enum hmmc_wish {
+	HMMC_WISH_NONE = 0,
+	HMMC_WISH_STAY,
+	HMMC_WISH_DEVICE,
+};
+
+/**
+ * struct hmmc_facts - what a decision is made from
+ * @state: of the page that faulted
+ * @wish: advice on it
+ * @write: the access is a write or an atomic
+ * @thp: 2 MiB device folios are allowed here
+ * @cow: copy-on-write is being broken here: by this access, or by one before
+ * @nr_faults: faults served in this window before
+ * @page: number of the page that faulted in its window
+ * @window_pages: pages of a window
+ */
+struct hmmc_facts {
+	enum hmmc_page_state state;
+	enum hmmc_wish wish;
+	bool write;
+	bool thp;
+	bool cow;
+	unsigned int nr_faults;
+	unsigned int page;
+	unsigned int window_pages;
+};
+
+/**
+ * struct hmmc_decision - what to do for an access
+ * @migrate: move pages to the device first
+ * @populate: fill holes there
+ * @first: first page of the window to serve
+ * @nr: pages to serve
+ */
+struct hmmc_decision {
+	bool migrate;
+	bool populate;
+	unsigned int first;
+	unsigned int nr;
+};
+
+struct hmmc_decision hmmc_decide(const struct hmmc_facts *facts);
+
+#endif
