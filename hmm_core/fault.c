@@ -1,0 +1,523 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The one place that speaks to both halves. A device fault reads as five verbs:
+ * decide, reserve, migrate, collect, map. So does a request to migrate.
+ *
+ * Invariant: a failed migration never fails a fault; what cannot be in device
+ * memory is mapped where it is. Every loop is bounded, here and nowhere else.
+ *
+ * Errors are of three kinds: *raced* (-EBUSY, -EAGAIN: tried again, at most
+ * MAX_TRIES times), *permanent* (fails this access only), *resource* (falls back).
+ */
+#include <linux/hmm.h>
+#include <linux/mmap_lock.h>
+#include <linux/pagemap.h>
+#include <linux/rmap.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+
+#include "fault.h"
+#include "logic/batch.h"
+#include "logic/policy.h"
+#include "trace.h"
+
+/*
+ * A fault that lost this often against the CPU fails with -EBUSY. A notifier has
+ * to win each time, so this takes a process that works against its own device.
+ */
+#define MAX_TRIES	64
+/*
+ * From here on, let whoever wins make progress first, and make requests to migrate
+ * wait: a program that moves the same pages to and fro would win for ever, because
+ * it is about to move them again by the time a fault has waited for the last move.
+ */
+#define POLITE_TRIES	8
+
+/*
+ * A process that writes to pages it shares does so page by page: after one, this
+ * many faults in the window find memory where it is.
+ */
+#define QUIET_FAULTS	64
+
+/* Entries of this many pages are kept on the stack. */
+#define FEW_PAGES	16
+
+u64 hmmc_device_offset(const struct page *page)
+{
+	struct hmmc_block *block = hmmc_block_of(page);
+
+	if (hmmc_pool_is_bad(block, page_to_pfn(page), 1))
+		return HMMC_NO_OFFSET;
+	return hmmc_block_offset(block, page_to_pfn(page));
+}
+
+static unsigned long window_page(unsigned long addr)
+{
+	return (addr & (HMMC_WINDOW_SIZE - 1)) >> PAGE_SHIFT;
+}
+
+/* ---- Migrate ------------------------------------------------------------- */
+
+int hmmc_migrate_in(struct hmmc_attach *attach, struct hmmc_move *move)
+{
+	unsigned int nr = (move->span.end - move->span.start) >> PAGE_SHIFT;
+	struct hmmc_pool *pool = move->pool;
+	int ret;
+
+	if (hmmc_pool_nr_free(pool) < nr)
+		hmmc_evict(pool, nr, HMMC_EVICT_KILLABLE);
+	ret = hmmc_move_in(move);
+	hmmc_attach_count(attach, HMMC_ATTACH_PAGES_MIGRATED, move->nr_moved);
+	return ret;
+}
+
+bool hmmc_trim_span(struct hmmc_attach *attach, struct hmmc_window *window,
+		    struct hmmc_span *span, unsigned long *pfns)
+{
+	struct hmmc_pages pages = {
+		.window = window,
+		.span = *span,
+		.owner = attach->device->pool,
+		.pfns = pfns,
+	};
+	unsigned int first = 0;
+	unsigned int nr = hmmc_pages_nr(&pages);
+
+	if (hmmc_collect_snapshot(&pages))
+		return true;
+	while (nr && (pfns[nr - 1] & HMM_PFN_VALID) &&
+	       is_device_private_page(hmm_pfn_to_page(pfns[nr - 1])))
+		nr--;
+	while (first < nr && (pfns[first] & HMM_PFN_VALID) &&
+	       is_device_private_page(hmm_pfn_to_page(pfns[first])))
+		first++;
+	span->end = span->start + nr * PAGE_SIZE;
+	span->start += first * PAGE_SIZE;
+	return first < nr;
+}
+
+/* ---- Decide -------------------------------------------------------------- */
+
+/* What a write finds: present, but not to be written as it is. */
+static bool pfn_is_cow(unsigned long pfn, enum hmmc_access access)
+{
+	return access != HMMC_ACCESS_READ && (pfn & HMM_PFN_VALID) && !(pfn & HMM_PFN_WRITE) &&
+	       !is_zero_pfn(pfn & ~HMM_PFN_FLAGS);
+}
+
+static enum hmmc_page_state page_state(unsigned long pfn)
+{
+	if (!(pfn & HMM_PFN_VALID) || is_zero_pfn(pfn & ~HMM_PFN_FLAGS))
+		return HMMC_STATE_HOLE;
+	if (is_device_private_page(hmm_pfn_to_page(pfn)))
+		return HMMC_STATE_DEVICE;
+	return hmm_pfn_to_map_order(pfn) >= HMMC_WINDOW_ORDER ? HMMC_STATE_SYSTEM_HUGE :
+								HMMC_STATE_SYSTEM;
+}
+
+static enum hmmc_wish wish_of(const struct hmmc_wishes *wishes, const struct hmmc_device *device)
+{
+	switch (wishes->place) {
+	case HMMC_PLACE_SYSTEM:
+		return HMMC_WISH_STAY;
+	case HMMC_PLACE_DEVICE:
+		/* Wished for another device: do not take it away from there. */
+		return wishes->device == device->index ? HMMC_WISH_DEVICE : HMMC_WISH_STAY;
+	default:
+		return HMMC_WISH_NONE;
+	}
+}
+
+bool hmmc_device_has_thp(const struct hmmc_device *device)
+{
+	return READ_ONCE(device->thp) &&
+	       IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) && PMD_SIZE == HMMC_WINDOW_SIZE;
+}
+
+static struct hmmc_decision decide(struct hmmc_window *window, struct hmmc_view *view,
+				   const struct hmmc_fault *fault, unsigned long pfn, bool *thp)
+{
+	struct hmmc_device *device = fault->attach->device;
+	struct hmmc_wishes wishes = hmmc_advice_find(window->mirror->advices, fault->addr);
+	struct hmmc_decision decision;
+	struct hmmc_facts facts = {
+		.state = page_state(pfn),
+		.wish = wish_of(&wishes, device),
+		.write = fault->access != HMMC_ACCESS_READ,
+		.thp = hmmc_device_has_thp(device) && !wishes.no_thp,
+		.cow = READ_ONCE(view->nr_quiet),
+		.nr_faults = READ_ONCE(view->nr_faults),
+		.page = window_page(fault->addr),
+		.window_pages = HMMC_WINDOW_PAGES,
+	};
+
+	*thp = facts.thp;
+	decision = hmmc_decide(&facts);
+	trace_hmmc_decide(device->name, window->mirror->mm,
+			  window->start + decision.first * PAGE_SIZE,
+			  window->start + (decision.first + decision.nr) * PAGE_SIZE,
+			  facts.state, decision.migrate, decision.populate);
+	return decision;
+}
+
+/* ---- Copy-on-write and exclusive ----------------------------------------- */
+
+/*
+ * The page is in our memory but not writable, which hmm_range_fault() reports
+ * instead of acting on it. Write to it as the CPU would: core mm brings it back
+ * and, in a second fault that collect asks for, copies or reuses it.
+ */
+static int break_cow(struct hmmc_attach *attach, unsigned long addr)
+{
+	struct mm_struct *mm = attach->mirror->mm;
+	int ret;
+
+	hmmc_attach_count(attach, HMMC_ATTACH_COW_BREAKS, 1);
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	/* NULL: never retried, so that a userfaultfd fails it rather than make us wait. */
+	ret = fixup_user_fault(mm, addr, FAULT_FLAG_WRITE | FAULT_FLAG_REMOTE, NULL);
+	mmap_read_unlock(mm);
+	/* The mapping may have changed: collect, which comes next, says how. */
+	return ret == -EFAULT ? 0 : ret;
+}
+
+/* Only what is private and anonymous can be taken away from the CPU's own use. */
+static bool can_be_exclusive(struct mm_struct *mm, unsigned long addr)
+{
+	struct vm_area_struct *vma;
+	bool can = false;
+
+	if (mmap_read_lock_killable(mm))
+		return false;
+	vma = vma_lookup(mm, addr);
+	if (vma)
+		can = !(vma->vm_flags & (VM_SHARED | VM_SPECIAL)) && !is_vm_hugetlb_page(vma);
+	mmap_read_unlock(mm);
+	return can;
+}
+
+/* Map a system page for atomics: the CPU loses it until it faults on it. */
+static int map_exclusive(struct hmmc_window *window, struct hmmc_view *view,
+			 const struct hmmc_fault *fault)
+{
+	struct hmmc_mirror *mirror = window->mirror;
+	unsigned long addr = ALIGN_DOWN(fault->addr, PAGE_SIZE);
+	struct hmmc_pages pages = {
+		.window = window,
+		.view = view,
+		.span = { addr, addr + PAGE_SIZE },
+	};
+	struct folio *folio;
+	struct page *page;
+	int ret;
+
+	if (!can_be_exclusive(mirror->mm, addr))
+		return -EOPNOTSUPP;
+
+	pages.view_seq = READ_ONCE(view->seq);
+	pages.seq = mmu_interval_read_begin(&window->notifier);
+	if (mmap_read_lock_killable(mirror->mm))
+		return -EINTR;
+	page = make_device_exclusive(mirror->mm, addr, fault->attach, &folio);
+	if (IS_ERR(page)) {
+		mmap_read_unlock(mirror->mm);
+		ret = PTR_ERR(page);
+		/* -EOPNOTSUPP: not anonymous; -EBUSY: raced. */
+		return ret == -EFAULT || ret == -EINVAL ? -EOPNOTSUPP : ret;
+	}
+	/* The folio lock keeps the CPU from taking it back before it is mapped. */
+	ret = hmmc_map_exclusive(&pages, page, fault);
+	folio_unlock(folio);
+	folio_put(folio);
+	mmap_read_unlock(mirror->mm);
+	if (ret > 0)
+		hmmc_attach_count(fault->attach, HMMC_ATTACH_EXCLUSIVES, 1);
+	return ret;
+}
+
+/* ---- Fault --------------------------------------------------------------- */
+
+/* What one fault carries through its tries. */
+struct service {
+	struct hmmc_fault *fault;
+	struct hmmc_window *window;
+	struct hmmc_view *view;
+	unsigned int tries;
+	/* Room for the pages of a decision: @few, or HMMC_WINDOW_PAGES of their own. */
+	unsigned long *pfns;
+	unsigned long few[FEW_PAGES];
+};
+
+/* Make room for a decision, or make the decision fit the room. */
+static void fit_pages(struct service *service, struct hmmc_decision *decision)
+{
+	if (decision->nr <= FEW_PAGES || service->pfns != service->few)
+		return;
+	service->pfns = kmalloc_array(HMMC_WINDOW_PAGES, sizeof(*service->pfns),
+				      GFP_KERNEL | __GFP_NOWARN);
+	if (service->pfns)
+		return;
+	service->pfns = service->few;
+	decision->nr = FEW_PAGES;
+	decision->first = window_page(service->fault->addr) & ~(FEW_PAGES - 1);
+}
+
+static void migrate_decided(struct service *service, const struct hmmc_decision *decision,
+			    bool thp)
+{
+	struct hmmc_attach *attach = service->fault->attach;
+	struct hmmc_window *window = service->window;
+	struct hmmc_move move = {
+		.pool = attach->device->pool,
+		.mm = window->mirror->mm,
+		.span.start = window->start + decision->first * PAGE_SIZE,
+		.span.end = window->start + (decision->first + decision->nr) * PAGE_SIZE,
+		.only = service->fault->addr,
+		.flags = (decision->populate ? HMMC_MOVE_POPULATE : 0) | (thp ? HMMC_MOVE_THP : 0),
+	};
+
+	hmmc_advice_clip(window->mirror->advices, service->fault->addr, &move.span);
+	if (bitmap_empty(service->view->mapped, HMMC_WINDOW_PAGES) ||
+	    hmmc_trim_span(attach, window, &move.span, service->pfns))
+		hmmc_migrate_in(attach, &move);
+}
+
+/* Whether the access needs nothing of core mm: the page is there, and may be used so. */
+static bool pfn_is_enough(unsigned long pfn, enum hmmc_access access)
+{
+	unsigned long wanted = HMM_PFN_VALID | (access == HMMC_ACCESS_READ ? 0 : HMM_PFN_WRITE);
+
+	return (pfn & (wanted | HMM_PFN_ERROR)) == wanted;
+}
+
+/*
+ * @pages has the page that faulted, alone, as it was before the decision. Make it
+ * have the span that was decided on, with that page as the access needs it.
+ */
+static int collect(struct service *service, const struct hmmc_decision *decision,
+		   struct hmmc_pages *pages)
+{
+	struct hmmc_fault *fault = service->fault;
+	bool enough = !decision->migrate && pfn_is_enough(*pages->pfns, fault->access);
+	int ret;
+
+	if (enough && decision->nr == 1)
+		return 0;
+	pages->span.start = service->window->start + decision->first * PAGE_SIZE;
+	pages->span.end = pages->span.start + decision->nr * PAGE_SIZE;
+	pages->pfns = service->pfns;
+	if (!enough)
+		return hmmc_collect(pages, fault->addr, fault->access);
+	ret = hmmc_collect_snapshot(pages);
+	if (!ret && !pfn_is_enough(pages->pfns[window_page(fault->addr) - decision->first],
+				   fault->access))
+		ret = -EBUSY;
+	return ret;
+}
+
+/* Map what was collected. Return: as hmmc_map(), or an error. */
+static int map(struct service *service, struct hmmc_pages *pages)
+{
+	struct hmmc_fault *fault = service->fault;
+	unsigned long pfn = pages->pfns[(fault->addr - pages->span.start) >> PAGE_SHIFT];
+	struct page *page = hmm_pfn_to_page(pfn);
+	int ret;
+
+	if (fault->access != HMMC_ACCESS_READ && !(pfn & HMM_PFN_WRITE)) {
+		WRITE_ONCE(service->view->nr_quiet, QUIET_FAULTS);
+		return break_cow(fault->attach, fault->addr) ?: -EAGAIN;
+	}
+	if (!is_device_private_page(page)) {
+		if (fault->access == HMMC_ACCESS_ATOMIC && READ_ONCE(hmmc_exclusive))
+			return map_exclusive(service->window, service->view, fault);
+		return hmmc_map(pages, fault->access, hmmc_device_offset, fault);
+	}
+	if (hmmc_device_offset(page) == HMMC_NO_OFFSET)
+		return -EHWPOISON;
+	ret = hmmc_map(pages, fault->access, hmmc_device_offset, fault);
+	if (ret >= 0)
+		hmmc_pool_touch(fault->attach->device->pool, hmmc_device_offset(page));
+	return ret;
+}
+
+static int serve_once(struct service *service)
+{
+	struct hmmc_fault *fault = service->fault;
+	struct hmmc_decision decision;
+	unsigned long pfn;
+	struct hmmc_pages pages = {
+		.window = service->window,
+		.view = service->view,
+		.span.start = ALIGN_DOWN(fault->addr, PAGE_SIZE),
+		.span.end = ALIGN_DOWN(fault->addr, PAGE_SIZE) + PAGE_SIZE,
+		.owner = fault->attach->device->pool,
+		.pfns = &pfn,
+	};
+	bool thp;
+	int ret;
+
+	/* Look at the page that faulted, so that the decision is not a guess. */
+	ret = hmmc_collect_snapshot(&pages);
+	if (ret == -EBUSY)
+		return ret;
+	/* Whatever else is wrong with the page, collect says it more exactly. */
+	if (ret)
+		pfn = 0;
+	if (pfn_is_cow(pfn, fault->access))
+		WRITE_ONCE(service->view->nr_quiet, QUIET_FAULTS);
+	decision = decide(service->window, service->view, fault, pfn, &thp);
+	fit_pages(service, &decision);
+	if (decision.migrate)
+		migrate_decided(service, &decision, thp);
+	ret = collect(service, &decision, &pages);
+	return ret ?: map(service, &pages);
+}
+
+/* Hints for the next decision: what two faults lose to each other does no harm. */
+static void note_fault(struct hmmc_view *view)
+{
+	unsigned int nr_quiet = READ_ONCE(view->nr_quiet);
+
+	WRITE_ONCE(view->nr_faults, view->nr_faults + 1);
+	if (nr_quiet)
+		WRITE_ONCE(view->nr_quiet, nr_quiet - 1);
+}
+
+static bool is_raced(int ret)
+{
+	return ret == -EBUSY || ret == -EAGAIN;
+}
+
+/* Try until it does not lose a race, or has lost too many. */
+static int serve_raced(struct service *service)
+{
+	struct hmmc_window *window = service->window;
+	bool starving = false;
+	int ret = -EBUSY;
+
+	while (service->tries++ < MAX_TRIES) {
+		if (fatal_signal_pending(current)) {
+			ret = -EINTR;
+			break;
+		}
+		ret = serve_once(service);
+		if (!is_raced(ret))
+			break;
+		hmmc_attach_count(service->fault->attach, HMMC_ATTACH_FAULT_RETRIES, 1);
+		if (service->tries < POLITE_TRIES)
+			continue;
+		if (!starving)
+			atomic_inc(&window->nr_starving);
+		starving = true;
+		schedule_timeout_killable(1);
+	}
+	if (starving && atomic_dec_and_test(&window->nr_starving))
+		wake_up_all(&window->mirror->served);
+	return ret;
+}
+
+static int serve(struct service *service)
+{
+	struct hmmc_fault *fault = service->fault;
+	int ret;
+
+	if (hmmc_map_hit(service->window, service->view, fault))
+		return 0;
+
+	ret = serve_raced(service);
+	if (ret > 0) {
+		fault->nr_pages = ret;
+		note_fault(service->view);
+	}
+	switch (ret) {
+	case -EAGAIN:
+		return -EBUSY;
+	case -EIO:
+		/* No room in the IOMMU or the bounce buffers. */
+		return -ENOMEM;
+	default:
+		return min(ret, 0);
+	}
+}
+
+static int fault_in_mirror(struct hmmc_fault *fault, unsigned int *tries)
+{
+	struct hmmc_mirror *mirror = fault->attach->mirror;
+	struct service service = { .fault = fault };
+	int ret;
+
+	if (fault->addr >= mirror->mm->task_size)
+		return -EFAULT;
+	service.pfns = service.few;
+	service.window = hmmc_window_get(mirror, fault->addr);
+	if (IS_ERR(service.window))
+		return PTR_ERR(service.window);
+	service.view = hmmc_view_get(service.window, fault->attach);
+	ret = IS_ERR(service.view) ? PTR_ERR(service.view) : serve(&service);
+	hmmc_window_put(service.window);
+	if (service.pfns != service.few)
+		kfree(service.pfns);
+	*tries = service.tries;
+	return ret;
+}
+
+static void fault_one(struct hmmc_fault *fault)
+{
+	struct hmmc_attach *attach = fault->attach;
+	unsigned int tries = 0;
+	int idx, ret;
+
+	fault->nr_pages = 0;
+	idx = hmmc_device_enter(attach->device);
+	if (idx < 0) {
+		fault->result = idx;
+		return;
+	}
+	ret = -ESRCH;
+	if (hmmc_mirror_enter(attach->mirror)) {
+		ret = fault_in_mirror(fault, &tries);
+		hmmc_mirror_exit(attach->mirror);
+	}
+	fault->result = ret;
+	hmmc_attach_count(attach, HMMC_ATTACH_FAULTS, 1);
+	if (ret)
+		hmmc_attach_count(attach, HMMC_ATTACH_FAULTS_FAILED, 1);
+	trace_hmmc_fault(attach->device->name, attach->mirror->mm, fault->addr, fault->access,
+			 tries, fault->nr_pages, ret);
+	hmmc_device_exit(attach->device, idx);
+}
+
+static struct hmmc_fault_key key_of(const struct hmmc_fault *fault)
+{
+	return (struct hmmc_fault_key){
+		.attach = (unsigned long)fault->attach,
+		.page = fault->addr >> PAGE_SHIFT,
+		.access = fault->access,
+	};
+}
+
+static int compare_faults(const void *a, const void *b)
+{
+	struct hmmc_fault_key key_a = key_of(a);
+	struct hmmc_fault_key key_b = key_of(b);
+
+	return hmmc_fault_compare(&key_a, &key_b);
+}
+
+void hmmc_fault(struct hmmc_fault *faults, unsigned int nr)
+{
+	unsigned int i;
+
+	if (nr > 1)
+		sort(faults, nr, sizeof(*faults), compare_faults, NULL);
+	/*
+	 * One that the one before has served is found mapped, unless it has been
+	 * zapped again since, and is retired.
+	 */
+	for (i = 0; i < nr; i++)
+		fault_one(&faults[i]);
+}
+EXPORT_SYMBOL_GPL(hmmc_fault);

@@ -1,0 +1,531 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The frames of a device: who has them, and which chunk goes when none is left.
+ *
+ * Invariant: a frame is free exactly if its bit in chunk->used is clear; only
+ * hmmc_pool_release() and folio_free clear it. The kernel's buddy allocator
+ * hands out whole chunks, here in process context; frames inside a chunk are
+ * bits under pool->lock, so that folio_free works in any context.
+ *
+ * A chunk that empties stays with the pool (state EMPTY) and goes back to the
+ * buddy when somebody needs contiguous memory.
+ *
+ * Locks: pool->buddy_mutex, then pool->lock.
+ */
+#include "logic/victim.h"
+#include "pool.h"
+
+static struct hmmc_block *first_block(struct hmmc_pool *pool)
+{
+	return list_first_entry(&pool->blocks, struct hmmc_block, link);
+}
+
+static unsigned int nr_free_in(const struct hmmc_chunk *chunk)
+{
+	return HMMC_WINDOW_PAGES - chunk->nr_used;
+}
+
+static enum hmmc_chunk_state fill_state(const struct hmmc_chunk *chunk)
+{
+	if (!chunk->nr_used)
+		return HMMC_CHUNK_EMPTY;
+	return nr_free_in(chunk) ? HMMC_CHUNK_OPEN : HMMC_CHUNK_FULL;
+}
+
+/* Put a chunk where its fill level says; the caller changed nr_used. */
+static void chunk_refile(struct hmmc_pool *pool, struct hmmc_chunk *chunk)
+{
+	enum hmmc_chunk_state state = fill_state(chunk);
+
+	lockdep_assert_held(&pool->lock);
+
+	if (chunk->state == state)
+		return;
+	if (state == HMMC_CHUNK_EMPTY)
+		list_del_init(&chunk->clock);
+	else if (list_empty(&chunk->clock))
+		list_add_tail(&chunk->clock, &pool->clock);
+
+	if (chunk->state == HMMC_CHUNK_CLOSED)
+		return;
+
+	chunk->state = state;
+	list_del_init(&chunk->link);
+	if (state == HMMC_CHUNK_EMPTY) {
+		chunk->huge = false;
+		chunk->apart = false;
+		chunk->nr_cpu_faults = 0;
+		list_add(&chunk->link, &pool->empty);
+	} else if (state == HMMC_CHUNK_OPEN) {
+		list_add(&chunk->link, &pool->open);
+	}
+}
+
+/* Take up to @nr free frames of a chunk. */
+static unsigned int chunk_take(struct hmmc_pool *pool, struct hmmc_chunk *chunk,
+			       unsigned long *pfns, unsigned int nr)
+{
+	unsigned long first_pfn = hmmc_chunk_first_pfn(chunk);
+	unsigned int taken = 0;
+	unsigned int i = 0;
+
+	lockdep_assert_held(&pool->lock);
+
+	while (taken < nr) {
+		i = find_next_zero_bit(chunk->used, HMMC_WINDOW_PAGES, i);
+		if (i >= HMMC_WINDOW_PAGES)
+			break;
+		__set_bit(i, chunk->used);
+		pfns[taken++] = first_pfn + i++;
+	}
+	chunk->nr_used += taken;
+	chunk->referenced = true;
+	pool->nr_used += taken;
+	return taken;
+}
+
+/*
+ * Take the chunk that the buddy allocator gave out, one of @blocks, into the
+ * pool's lists.
+ */
+static void adopt_chunk(struct hmmc_block *block, struct list_head *blocks)
+{
+	struct gpu_buddy_block *buddy = list_first_entry(blocks, struct gpu_buddy_block, link);
+	struct hmmc_pool *pool = block->pool;
+	struct hmmc_chunk *chunk;
+
+	lockdep_assert_held(&pool->buddy_mutex);
+
+	chunk = &block->chunks[gpu_buddy_block_offset(buddy) >> HMMC_WINDOW_SHIFT];
+	chunk->buddy = buddy;
+
+	guard(spinlock_irqsave)(&pool->lock);
+	/* Frames may have broken while the buddy had them. */
+	bitmap_copy(chunk->used, chunk->bad, HMMC_WINDOW_PAGES);
+	chunk->nr_used = bitmap_weight(chunk->bad, HMMC_WINDOW_PAGES);
+	pool->nr_bad += chunk->nr_used;
+	chunk_refile(pool, chunk);
+}
+
+/* Move a chunk from the buddy to the pool's lists. Return: false if it has none. */
+static bool refill_empty(struct hmmc_pool *pool)
+{
+	struct hmmc_block *block;
+	LIST_HEAD(blocks);
+
+	guard(mutex)(&pool->buddy_mutex);
+	list_for_each_entry(block, &pool->blocks, link) {
+		if (gpu_buddy_alloc_blocks(&block->buddy, 0, block->buddy.size, HMMC_WINDOW_SIZE,
+					   HMMC_WINDOW_SIZE, &blocks, 0))
+			continue;
+		adopt_chunk(block, &blocks);
+		return true;
+	}
+	return false;
+}
+
+unsigned int hmmc_pool_reserve(struct hmmc_pool *pool, unsigned long *pfns, unsigned int nr)
+{
+	unsigned int taken = 0;
+	unsigned long flags;
+
+	do {
+		spin_lock_irqsave(&pool->lock, flags);
+		while (taken < nr) {
+			struct hmmc_chunk *chunk;
+
+			/* A large request is better off with a chunk of its own. */
+			if (!list_empty(&pool->open) &&
+			    (nr - taken < HMMC_WINDOW_PAGES || list_empty(&pool->empty)))
+				chunk = list_first_entry(&pool->open, struct hmmc_chunk, link);
+			else if (!list_empty(&pool->empty))
+				chunk = list_first_entry(&pool->empty, struct hmmc_chunk, link);
+			else
+				break;
+			taken += chunk_take(pool, chunk, pfns + taken, nr - taken);
+			chunk_refile(pool, chunk);
+		}
+		spin_unlock_irqrestore(&pool->lock, flags);
+	} while (taken < nr && refill_empty(pool));
+
+	return taken;
+}
+
+unsigned long hmmc_pool_reserve_chunk(struct hmmc_pool *pool)
+{
+	struct hmmc_chunk *chunk;
+	unsigned long flags;
+
+	do {
+		spin_lock_irqsave(&pool->lock, flags);
+		list_for_each_entry(chunk, &pool->empty, link) {
+			bitmap_fill(chunk->used, HMMC_WINDOW_PAGES);
+			chunk->nr_used = HMMC_WINDOW_PAGES;
+			chunk->huge = true;
+			chunk->referenced = true;
+			pool->nr_used += HMMC_WINDOW_PAGES;
+			chunk_refile(pool, chunk);
+			spin_unlock_irqrestore(&pool->lock, flags);
+			return hmmc_chunk_first_pfn(chunk);
+		}
+		spin_unlock_irqrestore(&pool->lock, flags);
+	} while (refill_empty(pool));
+
+	return 0;
+}
+
+/* Frames that broke while they were in use stay so. Return: how many are left. */
+static unsigned int keep_bad(struct hmmc_pool *pool, struct hmmc_chunk *chunk,
+			     unsigned int first, unsigned int nr)
+{
+	unsigned int i = first;
+	unsigned int kept = 0;
+
+	for_each_set_bit_from(i, chunk->bad, first + nr) {
+		__set_bit(i, chunk->used);
+		kept++;
+	}
+	pool->nr_bad += kept;
+	return nr - kept;
+}
+
+/* Clear bits of one chunk, but for broken frames. */
+static void chunk_give(struct hmmc_pool *pool, struct hmmc_chunk *chunk,
+		       unsigned int first, unsigned int nr)
+{
+	unsigned int given;
+
+	lockdep_assert_held(&pool->lock);
+
+	if (unlikely(chunk->lent) && !first) {
+		chunk->lent_freed = true;
+		first++;
+		nr--;
+	}
+	given = nr;
+	bitmap_clear(chunk->used, first, nr);
+	if (unlikely(pool->has_bad))
+		given = keep_bad(pool, chunk, first, nr);
+	chunk->nr_used -= given;
+	pool->nr_used -= nr;
+	chunk_refile(pool, chunk);
+}
+
+void hmmc_pool_free(struct hmmc_block *block, unsigned long pfn, unsigned int nr)
+{
+	struct hmmc_chunk *chunk = hmmc_block_chunk(block, pfn);
+	struct hmmc_pool *pool = block->pool;
+	unsigned long flags;
+
+	spin_lock_irqsave(&pool->lock, flags);
+	chunk_give(pool, chunk, pfn - hmmc_chunk_first_pfn(chunk), nr);
+	spin_unlock_irqrestore(&pool->lock, flags);
+}
+
+void hmmc_pool_lend(struct page *head)
+{
+	struct hmmc_block *block = hmmc_block_of(head);
+	struct hmmc_chunk *chunk = hmmc_block_chunk(block, page_to_pfn(head));
+
+	/* The lock of the folio keeps a second fault from getting here. */
+	scoped_guard(spinlock_irqsave, &block->pool->lock)
+		chunk->lent = true;
+	folio_put((struct folio *)head);
+}
+
+void hmmc_pool_take_back(struct page *head)
+{
+	struct hmmc_block *block = hmmc_block_of(head);
+	struct hmmc_chunk *chunk = hmmc_block_chunk(block, page_to_pfn(head));
+	struct folio *folio = (struct folio *)head;
+
+	while (!folio_try_get(folio)) {
+		/* Its owner let go of it: the last put is about to bring it here. */
+		if (READ_ONCE(chunk->lent_freed)) {
+			zone_device_folio_init(folio, &block->pgmap, 0);
+			break;
+		}
+		cpu_relax();
+	}
+	scoped_guard(spinlock_irqsave, &block->pool->lock) {
+		chunk->lent = false;
+		chunk->lent_freed = false;
+	}
+}
+
+void hmmc_pool_release(struct hmmc_pool *pool, const unsigned long *pfns, unsigned int nr)
+{
+	unsigned int i, len;
+
+	for (i = 0; i < nr; i += len) {
+		struct hmmc_block *block = hmmc_block_of(pfn_to_page(pfns[i]));
+		struct hmmc_chunk *chunk = hmmc_block_chunk(block, pfns[i]);
+
+		for (len = 1; i + len < nr && pfns[i + len] == pfns[i] + len; len++) {
+			if (hmmc_block_chunk(block, pfns[i + len]) != chunk)
+				break;
+		}
+		hmmc_pool_free(block, pfns[i], len);
+	}
+}
+
+/*
+ * Keep a chunk with broken frames out of the buddy allocator, which knows nothing
+ * of them. If it is part of a struct hmmc_frames, its unpin comes here again.
+ */
+static void isolate_chunk(struct hmmc_chunk *chunk)
+{
+	struct hmmc_block *block = chunk->block;
+	u64 start = (u64)(chunk - block->chunks) << HMMC_WINDOW_SHIFT;
+	LIST_HEAD(blocks);
+
+	lockdep_assert_held(&block->pool->buddy_mutex);
+
+	if (!chunk->buddy &&
+	    !gpu_buddy_alloc_blocks(&block->buddy, start, start + HMMC_WINDOW_SIZE,
+				    HMMC_WINDOW_SIZE, HMMC_WINDOW_SIZE, &blocks,
+				    GPU_BUDDY_RANGE_ALLOCATION))
+		adopt_chunk(block, &blocks);
+}
+
+void hmmc_pool_retire(struct hmmc_block *block, unsigned long pfn)
+{
+	struct hmmc_chunk *chunk = hmmc_block_chunk(block, pfn);
+	unsigned int i = pfn - hmmc_chunk_first_pfn(chunk);
+	struct hmmc_pool *pool = block->pool;
+
+	guard(mutex)(&pool->buddy_mutex);
+	scoped_guard(spinlock_irqsave, &pool->lock) {
+		pool->has_bad = true;
+		if (__test_and_set_bit(i, chunk->bad))
+			return;
+		/* A used frame is counted when it comes back, see chunk_give(). */
+		if (chunk->state != HMMC_CHUNK_BUDDY && !__test_and_set_bit(i, chunk->used)) {
+			chunk->nr_used++;
+			pool->nr_bad++;
+			chunk_refile(pool, chunk);
+		}
+	}
+	isolate_chunk(chunk);
+}
+
+bool __hmmc_pool_is_bad(struct hmmc_block *block, unsigned long pfn, unsigned int nr)
+{
+	struct hmmc_chunk *chunk = hmmc_block_chunk(block, pfn);
+	unsigned int i = pfn - hmmc_chunk_first_pfn(chunk);
+
+	guard(spinlock_irqsave)(&block->pool->lock);
+	return find_next_bit(chunk->bad, HMMC_WINDOW_PAGES, i) < i + nr;
+}
+
+void hmmc_pool_touch(struct hmmc_pool *pool, u64 offset)
+{
+	struct hmmc_block *block = first_block(pool);
+	struct hmmc_chunk *chunk = &block->chunks[offset >> HMMC_WINDOW_SHIFT];
+
+	/* A lost update costs one turn of the clock, so no lock. */
+	WRITE_ONCE(chunk->referenced, true);
+}
+
+u64 hmmc_pool_nr_free(struct hmmc_pool *pool)
+{
+	guard(spinlock_irqsave)(&pool->lock);
+	return pool->nr_frames - pool->nr_used - pool->nr_pinned - pool->nr_bad;
+}
+
+struct hmmc_chunk *hmmc_pool_close_victim(struct hmmc_pool *pool, unsigned long *pfns,
+					  unsigned int *nr)
+{
+	struct hmmc_chunk *chunk, *victim = NULL;
+	unsigned int i;
+
+	*nr = 0;
+	guard(spinlock_irqsave)(&pool->lock);
+	list_for_each_entry(chunk, &pool->clock, clock) {
+		struct hmmc_victim facts = {
+			.referenced = READ_ONCE(chunk->referenced),
+			.closed = chunk->state == HMMC_CHUNK_CLOSED,
+		};
+
+		switch (hmmc_victim_judge(&facts)) {
+		case HMMC_VICTIM_TAKE:
+			victim = chunk;
+			break;
+		case HMMC_VICTIM_SPARE:
+			WRITE_ONCE(chunk->referenced, false);
+			break;
+		case HMMC_VICTIM_SKIP:
+			break;
+		}
+		if (victim)
+			break;
+	}
+	/* Every bit was set and is clear now: the first that is not closed goes. */
+	if (!victim) {
+		list_for_each_entry(chunk, &pool->clock, clock) {
+			if (chunk->state != HMMC_CHUNK_CLOSED) {
+				victim = chunk;
+				break;
+			}
+		}
+	}
+	if (!victim)
+		return NULL;
+
+	victim->state = HMMC_CHUNK_CLOSED;
+	list_del_init(&victim->link);
+	/* The hand has passed those before it. */
+	list_move_tail(&victim->clock, &pool->clock);
+	/* Also broken ones: a large folio is asked for with all its frames. */
+	for_each_set_bit(i, victim->used, HMMC_WINDOW_PAGES)
+		pfns[(*nr)++] = hmmc_chunk_first_pfn(victim) + i;
+	return victim;
+}
+
+void hmmc_pool_reopen(struct hmmc_chunk *chunk)
+{
+	struct hmmc_pool *pool = chunk->block->pool;
+
+	guard(spinlock_irqsave)(&pool->lock);
+	/* Neither of the states it can be filed under. */
+	chunk->state = HMMC_CHUNK_BUDDY;
+	chunk_refile(pool, chunk);
+}
+
+/* ---- Frames for the driver's own use ------------------------------------- */
+
+struct hmmc_frames {
+	struct hmmc_pool *pool;
+	struct hmmc_block *block;
+	struct list_head buddies;
+	u64 offset;
+	u64 size;
+};
+
+/*
+ * Give the chunks that the pool keeps back to the buddy, where they can merge.
+ * One with broken frames is never empty.
+ */
+static void drain_empty(struct hmmc_pool *pool)
+{
+	struct hmmc_chunk *chunk;
+
+	lockdep_assert_held(&pool->buddy_mutex);
+
+	for (;;) {
+		scoped_guard(spinlock_irqsave, &pool->lock) {
+			chunk = list_first_entry_or_null(&pool->empty, struct hmmc_chunk, link);
+			if (!chunk)
+				return;
+			list_del_init(&chunk->link);
+			chunk->state = HMMC_CHUNK_BUDDY;
+		}
+		gpu_buddy_free_block(&chunk->block->buddy, chunk->buddy);
+		chunk->buddy = NULL;
+	}
+}
+
+static int pin(struct hmmc_frames *frames)
+{
+	struct hmmc_pool *pool = frames->pool;
+	struct hmmc_block *block = frames->block;
+	struct gpu_buddy_block *buddy;
+	int ret;
+
+	guard(mutex)(&pool->buddy_mutex);
+	drain_empty(pool);
+	ret = gpu_buddy_alloc_blocks(&block->buddy, 0, block->buddy.size,
+				     ALIGN(frames->size, HMMC_WINDOW_SIZE), HMMC_WINDOW_SIZE,
+				     &frames->buddies, GPU_BUDDY_CONTIGUOUS_ALLOCATION);
+	if (ret)
+		return ret;
+
+	frames->offset = U64_MAX;
+	list_for_each_entry(buddy, &frames->buddies, link)
+		frames->offset = min(frames->offset, gpu_buddy_block_offset(buddy));
+
+	scoped_guard(spinlock_irqsave, &pool->lock)
+		pool->nr_pinned += ALIGN(frames->size, HMMC_WINDOW_SIZE) >> PAGE_SHIFT;
+	frames->offset += block->first_frame << PAGE_SHIFT;
+	return 0;
+}
+
+struct hmmc_frames *hmmc_frames_pin(struct hmmc_device *device, u64 size)
+{
+	struct hmmc_pool *pool = device->pool;
+	struct hmmc_frames *frames;
+	int ret, idx;
+
+	if (!size || !PAGE_ALIGNED(size) || size > (pool->nr_frames << PAGE_SHIFT))
+		return ERR_PTR(size && PAGE_ALIGNED(size) ? -ENOSPC : -EINVAL);
+
+	idx = hmmc_device_enter(device);
+	if (idx < 0)
+		return ERR_PTR(idx);
+
+	ret = -ENOMEM;
+	frames = kzalloc_obj(*frames);
+	if (!frames)
+		goto out_exit;
+	frames->pool = pool;
+	frames->block = first_block(pool);
+	frames->size = size;
+	INIT_LIST_HEAD(&frames->buddies);
+
+	/*
+	 * Make as much room as it takes. Each turn empties at least a chunk, so
+	 * this ends; contiguous room may need more than @size in all.
+	 */
+	while ((ret = pin(frames)) == -ENOSPC) {
+		if (fatal_signal_pending(current) ||
+		    !hmmc_evict(pool, hmmc_pool_nr_free(pool) + HMMC_WINDOW_PAGES,
+				HMMC_EVICT_KILLABLE))
+			break;
+	}
+	if (ret)
+		kfree(frames);
+out_exit:
+	hmmc_device_exit(device, idx);
+	return ret ? ERR_PTR(ret) : frames;
+}
+EXPORT_SYMBOL_GPL(hmmc_frames_pin);
+
+/* Frames that broke while they were pinned must not be handed out again. */
+static void isolate_bad(struct hmmc_frames *frames)
+{
+	struct hmmc_block *block = frames->block;
+	u64 offset = frames->offset - (block->first_frame << PAGE_SHIFT);
+	u64 end = offset + frames->size;
+
+	if (!READ_ONCE(frames->pool->has_bad))
+		return;
+	for (; offset < end; offset += HMMC_WINDOW_SIZE) {
+		struct hmmc_chunk *chunk = &block->chunks[offset >> HMMC_WINDOW_SHIFT];
+
+		if (!bitmap_empty(chunk->bad, HMMC_WINDOW_PAGES))
+			isolate_chunk(chunk);
+	}
+}
+
+void hmmc_frames_unpin(struct hmmc_frames *frames)
+{
+	struct hmmc_pool *pool;
+
+	if (!frames)
+		return;
+	pool = frames->pool;
+	scoped_guard(mutex, &pool->buddy_mutex) {
+		gpu_buddy_free_list(&frames->block->buddy, &frames->buddies, 0);
+		isolate_bad(frames);
+		scoped_guard(spinlock_irqsave, &pool->lock)
+			pool->nr_pinned -= ALIGN(frames->size, HMMC_WINDOW_SIZE) >> PAGE_SHIFT;
+	}
+	kfree(frames);
+}
+EXPORT_SYMBOL_GPL(hmmc_frames_unpin);
+
+u64 hmmc_frames_offset(const struct hmmc_frames *frames)
+{
+	return frames->offset;
+}
+EXPORT_SYMBOL_GPL(hmmc_frames_offset);

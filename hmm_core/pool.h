@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The pool half: device memory, and nothing about who maps it.
+ *
+ * evict > migrate > block > pool: each calls those to its right only; migrate is
+ * migrate.c, move_in.c and move_out.c. No struct mm and no virtual address is
+ * stored here; the functions of migrate get both as arguments for as long as they
+ * run.
+ */
+#ifndef _HMMC_POOL_H_
+#define _HMMC_POOL_H_
+
+#include <linux/gpu_buddy.h>
+#include <linux/list.h>
+#include <linux/memremap.h>
+#include <linux/mempool.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+
+#include "device.h"
+
+struct hmmc_block;
+struct vm_fault;
+
+/**
+ * enum hmmc_chunk_state - where the frames of a chunk stand
+ * @HMMC_CHUNK_BUDDY: the buddy allocator's, or part of a struct hmmc_frames
+ * @HMMC_CHUNK_EMPTY: free, kept by the pool; on pool->empty
+ * @HMMC_CHUNK_OPEN: some frames are free; on pool->open
+ * @HMMC_CHUNK_FULL: no frame is free
+ * @HMMC_CHUNK_CLOSED: being evicted: frames come back, none is handed out
+ */
+enum hmmc_chunk_state {
+	HMMC_CHUNK_BUDDY = 0,
+	HMMC_CHUNK_EMPTY,
+	HMMC_CHUNK_OPEN,
+	HMMC_CHUNK_FULL,
+	HMMC_CHUNK_CLOSED,
+};
+
+/**
+ * struct hmmc_chunk - HMMC_WINDOW_SIZE of frames, the unit of eviction
+ *
+ * All but @buddy is guarded by pool->lock.
+ */
+struct hmmc_chunk {
+	struct hmmc_block *block;
+	/* Frames that are reserved or hold a page. */
+	DECLARE_BITMAP(used, HMMC_WINDOW_PAGES);
+	/* Frames with a memory error; they count as used for ever. */
+	DECLARE_BITMAP(bad, HMMC_WINDOW_PAGES);
+	unsigned int nr_used;
+	enum hmmc_chunk_state state;
+	/* Taken as a whole and not empty since: the first frame may be a large folio's. */
+	bool huge;
+	/* A CPU fault could not move it whole: do not try for ever. A hint. */
+	bool apart;
+	/* A CPU fault has lent its reference to that one, see hmmc_pool_lend(). */
+	bool lent;
+	bool lent_freed;
+	/* Used since the clock hand passed. */
+	bool referenced;
+	/* CPU faults since it was opened; sizes the fault-around. */
+	unsigned int nr_cpu_faults;
+	/* On pool->empty or pool->open. */
+	struct list_head link;
+	/* On pool->clock from the first frame to the last. */
+	struct list_head clock;
+	/* Guarded by pool->buddy_mutex: what to give back, NULL in state BUDDY. */
+	struct gpu_buddy_block *buddy;
+};
+
+/**
+ * struct hmmc_block - the hot-plug unit of device memory: one dev_pagemap
+ *
+ * Frame numbers of a block are contiguous: the frame of a PFN is
+ * first_frame + pfn - first_pfn.
+ */
+struct hmmc_block {
+	struct hmmc_pool *pool;
+	struct list_head link;		/* pool->blocks, or the parked list */
+	struct dev_pagemap pgmap;
+	struct resource *res;
+	u64 first_frame;
+	unsigned long first_pfn;
+	unsigned long nr_chunks;
+	struct gpu_buddy buddy;		/* guarded by pool->buddy_mutex */
+	struct hmmc_chunk chunks[] __counted_by(nr_chunks);
+};
+
+/**
+ * enum hmmc_evict_mode - what a signal does to an eviction
+ * @HMMC_EVICT_KILLABLE: end it
+ * @HMMC_EVICT_STUBBORN: nothing: the data would be lost with the device
+ */
+enum hmmc_evict_mode {
+	HMMC_EVICT_KILLABLE = 0,
+	HMMC_EVICT_STUBBORN,
+};
+
+/* Counters of a pool, in the order of struct hmmc_device_stats. */
+enum hmmc_pool_count {
+	HMMC_POOL_MIGRATED_IN,
+	HMMC_POOL_MIGRATED_OUT,
+	HMMC_POOL_CPU_FAULTS,
+	HMMC_POOL_CPU_FAULT_PAGES,
+	HMMC_POOL_CPU_FAULT_ERRORS,
+	HMMC_POOL_THP_IN,
+	HMMC_POOL_THP_OUT,
+	HMMC_POOL_EVICTED_CHUNKS,
+	HMMC_POOL_EVICT_FAILED,
+	HMMC_POOL_NR_COUNTS,
+};
+
+/**
+ * struct hmmc_pool - all memory of one device
+ *
+ * Outlives the device while a block of it is parked.
+ */
+struct hmmc_pool {
+	/*
+	 * The driver has gone, what is left here is lost, and @device must not
+	 * be looked at. Read inside hmmc_srcu, or by who entered the device.
+	 */
+	bool gone;
+	struct hmmc_device *device;
+	struct list_head blocks;	/* fixed after creation for now */
+
+	/* Leaf; process context; never in folio_free. Guards the buddies. */
+	struct mutex buddy_mutex;
+
+	/* Innermost lock, irq-safe: folio_free may come from anywhere. */
+	spinlock_t lock;
+	struct list_head empty;
+	struct list_head open;
+	struct list_head clock;
+	u64 nr_frames;
+	u64 nr_used;
+	u64 nr_pinned;
+	u64 nr_bad;
+	bool has_bad;			/* never cleared: skips looking at every frame */
+	/*
+	 * Big scratch arrays for those who must not fail: CPU faults and
+	 * eviction. Neither waits for mmap_lock with one in hand.
+	 */
+	mempool_t *scratch;
+	atomic64_t count[HMMC_POOL_NR_COUNTS];
+};
+
+static inline void hmmc_pool_count(struct hmmc_pool *pool, enum hmmc_pool_count count, u64 nr)
+{
+	atomic64_add(nr, &pool->count[count]);
+}
+
+/* ---- pool.c: frames ------------------------------------------------------ */
+
+/*
+ * Frames are handed out by PFN of their struct page, which has no reference yet.
+ * A frame goes back by hmmc_pool_release(), or once a folio was made of it by
+ * the last folio_put(), which ends in hmmc_pool_free().
+ */
+
+/* Take up to @nr frames, contiguous where it is easy. Return: how many. */
+unsigned int hmmc_pool_reserve(struct hmmc_pool *pool, unsigned long *pfns, unsigned int nr);
+/* Take a whole chunk. Return: its first PFN, or 0. */
+unsigned long hmmc_pool_reserve_chunk(struct hmmc_pool *pool);
+void hmmc_pool_release(struct hmmc_pool *pool, const unsigned long *pfns, unsigned int nr);
+/* Frames of one chunk come back. Any context. */
+void hmmc_pool_free(struct hmmc_block *block, unsigned long pfn, unsigned int nr);
+/*
+ * A CPU fault holds the large folio of @head by its lock and a reference, which
+ * keeps core mm from splitting it. Lend the reference: whatever becomes of the
+ * folio meanwhile, its first frame is not handed out. Taken back, @head is locked
+ * and has a reference again, as who called the fault handler expects.
+ */
+void hmmc_pool_lend(struct page *head);
+void hmmc_pool_take_back(struct page *head);
+/* A frame is broken: never hand it out again. May sleep. */
+void hmmc_pool_retire(struct hmmc_block *block, unsigned long pfn);
+bool __hmmc_pool_is_bad(struct hmmc_block *block, unsigned long pfn, unsigned int nr);
+
+/* Whether one of the frames is broken. Any context. */
+static inline bool hmmc_pool_is_bad(struct hmmc_block *block, unsigned long pfn, unsigned int nr)
+{
+	return unlikely(READ_ONCE(block->pool->has_bad)) && __hmmc_pool_is_bad(block, pfn, nr);
+}
+
+/* The device uses the memory at byte offset @offset. */
+void hmmc_pool_touch(struct hmmc_pool *pool, u64 offset);
+/* Frames that are neither used nor pinned nor bad. */
+u64 hmmc_pool_nr_free(struct hmmc_pool *pool);
+
+/*
+ * Pick the coldest chunk, close it and write the PFNs of its used frames.
+ * Return: the chunk, or NULL if none can be evicted.
+ */
+struct hmmc_chunk *hmmc_pool_close_victim(struct hmmc_pool *pool, unsigned long *pfns,
+					  unsigned int *nr);
+/* Hand out frames of a closed chunk again. */
+void hmmc_pool_reopen(struct hmmc_chunk *chunk);
+
+/* ---- block.c: struct pages ----------------------------------------------- */
+
+struct hmmc_pool *hmmc_pool_create(struct hmmc_device *device, u64 size);
+/*
+ * The pool is gone and nobody is inside. A pool with frames in use is parked until the last of
+ * them comes back. @name is for the message that says so.
+ */
+void hmmc_pool_destroy(struct hmmc_pool *pool, const char *name);
+int hmmc_blocks_init(void);
+/* Parked pools hold the module: there is none left. */
+void hmmc_blocks_exit(void);
+
+/* Of struct hmmc_scratch; not cleared, so every user writes before it reads. */
+extern struct kmem_cache *hmmc_scratch_cache;
+
+static inline struct hmmc_block *hmmc_block_of(const struct page *page)
+{
+	return container_of(page_pgmap(page), struct hmmc_block, pgmap);
+}
+
+/* Byte offset of a frame in device memory. */
+static inline u64 hmmc_block_offset(const struct hmmc_block *block, unsigned long pfn)
+{
+	return (block->first_frame + pfn - block->first_pfn) << PAGE_SHIFT;
+}
+
+static inline struct hmmc_chunk *hmmc_block_chunk(struct hmmc_block *block, unsigned long pfn)
+{
+	return &block->chunks[(pfn - block->first_pfn) / HMMC_WINDOW_PAGES];
+}
+
+static inline unsigned long hmmc_chunk_first_pfn(const struct hmmc_chunk *chunk)
+{
+	return chunk->block->first_pfn + (chunk - chunk->block->chunks) * HMMC_WINDOW_PAGES;
+}
+
+/*
+ * A device page whose data has moved out is *left* until it is freed. Of a large
+ * folio its first page tells; the others have something of the folio's there, but
+ * no pointer to a block, which is why the mark is one. Under the folio lock.
+ */
+static inline void hmmc_page_set_left(struct page *page)
+{
+	page->zone_device_data = hmmc_block_of(page);
+}
+
+static inline bool hmmc_page_is_left(const struct page *page)
+{
+	return page->zone_device_data == hmmc_block_of(page);
+}
+
+/* ---- move_in.c, move_out.c: moving pages --------------------------------- */
+
+/* Everything that one migration call needs, see migrate.h. */
+struct hmmc_scratch {
+	unsigned long src[HMMC_WINDOW_PAGES];
+	unsigned long dst[HMMC_WINDOW_PAGES];
+	union {
+		unsigned long pfns[HMMC_WINDOW_PAGES];
+		struct page *pages[HMMC_WINDOW_PAGES];
+	};
+	struct hmmc_copy_run runs[HMMC_WINDOW_PAGES];
+};
+
+#define HMMC_MOVE_POPULATE	BIT(0)	/* fill holes */
+#define HMMC_MOVE_THP		BIT(1)	/* in: as 2 MiB folios where that is possible */
+#define HMMC_MOVE_TRYLOCK	BIT(2)	/* do not wait for mmap_lock */
+
+/**
+ * struct hmmc_move - move the pages of a span that lies in one window
+ * @pool: whose device memory, at either end
+ * @mm: the address space, held by mmget()
+ * @span: page aligned
+ * @only: an address in it: move nothing outside the VMA of that; or 0
+ * @flags: HMMC_MOVE_*
+ * @results: enum hmmc_result per page, or NULL; BUSY stands for "stayed, ask core mm why"
+ * @nr_moved: returned
+ */
+struct hmmc_move {
+	struct hmmc_pool *pool;
+	struct mm_struct *mm;
+	struct hmmc_span span;
+	unsigned long only;
+	unsigned int flags;
+	u8 *results;
+	unsigned int nr_moved;
+};
+
+/*
+ * System memory to device memory, as many pages as there are frames for. Takes
+ * mmap_lock. Return: 0, -EINTR, -ENOMEM (nothing was tried), or -ENOSPC if it
+ * ran out of frames on the way.
+ */
+int hmmc_move_in(struct hmmc_move *move);
+/* Device memory to system memory. Takes mmap_lock. Return: 0, -EINTR, -ENOMEM, -EAGAIN: TRYLOCK. */
+int hmmc_move_out(struct hmmc_move *move);
+/*
+ * Move out, as one, the large folio that the CPU touched. Return: 0: it cannot be,
+ * and nothing has changed; VM_FAULT_RETRY: mmap_lock was dropped, look again.
+ */
+vm_fault_t hmmc_move_faulted_whole(struct hmmc_pool *pool, struct vm_fault *vmf);
+/* Move out a span of the faulting VMA. Return: what became of the page that faulted. */
+enum hmmc_result hmmc_move_faulted(struct hmmc_pool *pool, struct vm_fault *vmf,
+				   const struct hmmc_span *span);
+/*
+ * Move frames out by PFN, whoever maps them; see hmmc_pool_close_victim(). None
+ * may be of a large folio that an entry of its size maps. Return: how many.
+ */
+unsigned int hmmc_move_frames(struct hmmc_pool *pool, struct hmmc_scratch *scratch,
+			      unsigned int nr, enum hmmc_evict_mode mode);
+/* Move out the large folio whose first frame is @pfn. Waits for no mmap_lock. Return: how many. */
+unsigned int hmmc_move_huge(struct hmmc_pool *pool, struct hmmc_scratch *scratch,
+			    unsigned long pfn, enum hmmc_evict_mode mode);
+
+/* ---- copy.c: the data ---------------------------------------------------- */
+
+/**
+ * struct hmmc_copies - what one migration copies
+ * @device: who copies
+ * @runs: room for @nr_pages runs
+ * @nr_pages: pages of the migration
+ * @nr_copies: runs from the front
+ * @nr_clears: runs from the back
+ */
+struct hmmc_copies {
+	struct hmmc_device *device;
+	struct hmmc_copy_run *runs;
+	unsigned int nr_pages;
+	unsigned int nr_copies;
+	unsigned int nr_clears;
+};
+
+void hmmc_copies_init(struct hmmc_copies *copies, struct hmmc_device *device,
+		      struct hmmc_copy_run *runs, unsigned int nr_pages);
+/* @size bytes between byte offset @device of device memory and @system. */
+void hmmc_copies_add(struct hmmc_copies *copies, u64 device, struct page *system, size_t size);
+void hmmc_copies_add_clear(struct hmmc_copies *copies, u64 device, size_t size);
+/* Do them all and wait; none is left afterwards. Return: 0, or an error: all are void. */
+int hmmc_copies_run(struct hmmc_copies *copies, enum hmmc_copy_dir dir);
+
+/* ---- cpu_fault.c --------------------------------------------------------- */
+
+/* dev_pagemap_ops.migrate_to_ram. */
+vm_fault_t hmmc_migrate_to_ram(struct vm_fault *vmf);
+
+/* ---- evict.c ------------------------------------------------------------- */
+
+/* Evict until @nr frames are free or nothing moves. Return: frames moved. */
+u64 hmmc_evict(struct hmmc_pool *pool, u64 nr, enum hmmc_evict_mode mode);
+
+#endif
