@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Files in debugfs: what the device counts, which VMs and queues there are.
+ *
+ * Invariant: reading a file changes nothing, and works while the device is being
+ * unplugged. No test depends on the format: programs have QUERY for the numbers.
+ *
+ * Lock: dummy_device.lock while a list is walked.
+ */
+#include <linux/seq_file.h>
+
+#include <drm/drm_debugfs.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_file.h>
+
+#include <hmm_core/hmm_core.h>
+
+#include "dummy_debugfs.h"
+#include "dummy_device.h"
+#include "dummy_queue.h"
+#include "dummy_vm.h"
+#include "hw/hw.h"
+
+static struct dummy_device *device_of(struct seq_file *m)
+{
+	struct drm_debugfs_entry *entry = m->private;
+
+	return to_dummy_device(entry->dev);
+}
+
+static void show_stats(struct seq_file *m, struct dummy_device *device)
+{
+	struct drm_dummy_gpu_device_stats stats;
+	unsigned int i;
+
+	dummy_device_stats(device, &stats);
+	seq_printf(m, "vram_total: %llu\n", stats.vram_total);
+	seq_printf(m, "vram_svm: %llu\n", stats.vram_svm);
+	seq_printf(m, "vram_bo: %llu\n", stats.vram_bo);
+	seq_printf(m, "vram_bad: %llu\n", stats.vram_bad);
+	seq_printf(m, "migrated_in: %llu\n", stats.migrated_in);
+	seq_printf(m, "migrated_out: %llu\n", stats.migrated_out);
+	seq_printf(m, "cpu_faults: %llu\n", stats.cpu_faults);
+	seq_printf(m, "cpu_fault_pages: %llu\n", stats.cpu_fault_pages);
+	seq_printf(m, "cpu_fault_errors: %llu\n", stats.cpu_fault_errors);
+	seq_printf(m, "thp_in: %llu\n", stats.thp_in);
+	seq_printf(m, "thp_out: %llu\n", stats.thp_out);
+	seq_printf(m, "evicted_chunks: %llu\n", stats.evicted_chunks);
+	seq_printf(m, "evict_failed: %llu\n", stats.evict_failed);
+	seq_printf(m, "device_faults: %llu\n", stats.device_faults);
+	seq_printf(m, "jobs_done: %llu\n", stats.jobs_done);
+	seq_printf(m, "jobs_failed: %llu\n", stats.jobs_failed);
+	for (i = 0; i < device->config.nr_engines; i++)
+		seq_printf(m, "engine%u_busy_ns: %llu\n", i, hw_engine_busy_ns(device->chip, i));
+}
+
+static void show_queues(struct seq_file *m, struct dummy_device *device)
+{
+	struct dummy_queue *queue;
+
+	mutex_lock(&device->lock);
+	list_for_each_entry(queue, &device->queues, link) {
+		spin_lock(&queue->lock);
+		seq_printf(m, "queue %u: engine %u svm %u timeout_ms %u unfinished %u stopped %u\n",
+			   queue->id, queue->engine, queue->is_svm, queue->timeout_ms,
+			   queue->nr_unfinished, atomic_read(&queue->stopped));
+		spin_unlock(&queue->lock);
+	}
+	mutex_unlock(&device->lock);
+}
+
+static void show_vms(struct seq_file *m, struct dummy_device *device)
+{
+	struct hmmc_attach_stats stats;
+	struct dummy_vm *vm;
+
+	mutex_lock(&device->lock);
+	list_for_each_entry(vm, &device->vms, link) {
+		seq_printf(m, "vm %u: svm %u\n", vm->id, vm->is_svm);
+		if (!vm->attach)
+			continue;
+		hmmc_attach_stats(vm->attach, &stats);
+		seq_printf(m, "  faults %llu failed %llu retries %llu\n",
+			   stats.faults, stats.faults_failed, stats.fault_retries);
+		seq_printf(m, "  pages: migrated %llu mapped %llu zapped %llu\n",
+			   stats.pages_migrated, stats.pages_mapped, stats.pages_zapped);
+		seq_printf(m, "  invalidations %llu cow_breaks %llu exclusives %llu windows %llu\n",
+			   stats.invalidations, stats.cow_breaks, stats.exclusives, stats.windows);
+	}
+	mutex_unlock(&device->lock);
+}
+
+static int show(struct seq_file *m, void (*func)(struct seq_file *m, struct dummy_device *device))
+{
+	struct dummy_device *device = device_of(m);
+	int idx;
+
+	if (!drm_dev_enter(&device->drm, &idx))
+		return -ENODEV;
+	func(m, device);
+	drm_dev_exit(idx);
+	return 0;
+}
+
+static int stats_show(struct seq_file *m, void *unused)
+{
+	return show(m, show_stats);
+}
+
+static int queues_show(struct seq_file *m, void *unused)
+{
+	return show(m, show_queues);
+}
+
+static int vms_show(struct seq_file *m, void *unused)
+{
+	return show(m, show_vms);
+}
+
+static const struct drm_debugfs_info files[] = {
+	{ "stats", stats_show },
+	{ "queues", queues_show },
+	{ "vms", vms_show },
+};
+
+void dummy_debugfs_init(struct drm_minor *minor)
+{
+	drm_debugfs_add_files(minor->dev, files, ARRAY_SIZE(files));
+}
