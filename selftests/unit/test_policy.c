@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Placement: every combination of facts against the rules in words.
+ */
+#include <linux/array_size.h>
+
+#include "policy.h"
+#include "tap.h"
+
+#define WINDOW	512
+
+static struct hmmc_facts facts_nr(unsigned int nr)
+{
+	return (struct hmmc_facts){
+		.state = nr & 3,
+		.wish = (nr >> 2) % 3,
+		.write = (nr >> 4) & 1,
+		.thp = (nr >> 5) & 1,
+		.cow = (nr >> 6) & 1,
+		.nr_faults = (nr >> 7) & 3,
+		.page = (nr * 37) % WINDOW,
+		.window_pages = WINDOW,
+	};
+}
+
+#define NR_FACTS	512
+
+typedef bool rule_fn(const struct hmmc_facts *facts, const struct hmmc_decision *decision);
+
+/* Check a rule for all facts. */
+static void holds_always(rule_fn *rule)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < NR_FACTS; nr++) {
+		struct hmmc_facts facts = facts_nr(nr);
+		struct hmmc_decision decision = hmmc_decide(&facts);
+
+		CHECK(rule(&facts, &decision), "facts %u", nr);
+	}
+}
+
+static bool served_block_holds_the_page_rule(const struct hmmc_facts *facts,
+					     const struct hmmc_decision *decision)
+{
+	return decision->first <= facts->page &&
+	       decision->first + decision->nr > facts->page;
+}
+
+static void served_block_holds_the_page(void)
+{
+	holds_always(served_block_holds_the_page_rule);
+}
+
+static bool served_block_is_aligned_and_inside_rule(const struct hmmc_facts *facts,
+						    const struct hmmc_decision *decision)
+{
+	return decision->nr && !(decision->nr & (decision->nr - 1)) &&
+	       decision->first % decision->nr == 0 &&
+	       decision->first + decision->nr <= facts->window_pages;
+}
+
+static void served_block_is_aligned_and_inside(void)
+{
+	holds_always(served_block_is_aligned_and_inside_rule);
+}
+
+static bool wish_to_stay_is_honoured_rule(const struct hmmc_facts *facts,
+					  const struct hmmc_decision *decision)
+{
+	return facts->wish != HMMC_WISH_STAY || !decision->migrate;
+}
+
+static void wish_to_stay_is_honoured(void)
+{
+	holds_always(wish_to_stay_is_honoured_rule);
+}
+
+static bool read_of_a_hole_fills_nothing_rule(const struct hmmc_facts *facts,
+					      const struct hmmc_decision *decision)
+{
+	return facts->state != HMMC_STATE_HOLE || facts->write ||
+	       (!decision->migrate && !decision->populate);
+}
+
+static void read_of_a_hole_fills_nothing(void)
+{
+	holds_always(read_of_a_hole_fills_nothing_rule);
+}
+
+static bool write_to_a_hole_fills_it_on_the_device_rule(const struct hmmc_facts *facts,
+							const struct hmmc_decision *decision)
+{
+	return facts->state != HMMC_STATE_HOLE || !facts->write ||
+	       facts->wish == HMMC_WISH_STAY || facts->cow ||
+	       (decision->migrate && decision->populate);
+}
+
+static void write_to_a_hole_fills_it_on_the_device(void)
+{
+	holds_always(write_to_a_hole_fills_it_on_the_device_rule);
+}
+
+static bool only_holes_are_populated_rule(const struct hmmc_facts *facts,
+					  const struct hmmc_decision *decision)
+{
+	return !decision->populate || facts->state == HMMC_STATE_HOLE;
+}
+
+static void only_holes_are_populated(void)
+{
+	holds_always(only_holes_are_populated_rule);
+}
+
+static bool page_on_the_device_is_not_moved_rule(const struct hmmc_facts *facts,
+						 const struct hmmc_decision *decision)
+{
+	return facts->state != HMMC_STATE_DEVICE || !decision->migrate;
+}
+
+static void page_on_the_device_is_not_moved(void)
+{
+	holds_always(page_on_the_device_is_not_moved_rule);
+}
+
+static bool
+shared_page_is_not_moved_to_be_written_rule(const struct hmmc_facts *facts,
+					    const struct hmmc_decision *decision)
+{
+	return !facts->cow || !decision->migrate;
+}
+
+static void shared_page_is_not_moved_to_be_written(void)
+{
+	holds_always(shared_page_is_not_moved_to_be_written_rule);
+}
+
+static bool large_page_is_served_whole_rule(const struct hmmc_facts *facts,
+					    const struct hmmc_decision *decision)
+{
+	return facts->state != HMMC_STATE_SYSTEM_HUGE ||
+	       decision->nr == facts->window_pages;
+}
+
+static void large_page_is_served_whole(void)
+{
+	holds_always(large_page_is_served_whole_rule);
+}
+
+static void small_windows_are_not_overrun(void)
+{
+	struct hmmc_facts facts = { .state = HMMC_STATE_SYSTEM, .page = 7, .window_pages = 8 };
+	struct hmmc_decision decision = hmmc_decide(&facts);
+
+	CHECK(decision.nr == 8 && decision.first == 0);
+}
+
+static const struct tap_test tests[] = {
+	{ "served_block_holds_the_page", served_block_holds_the_page },
+	{ "served_block_is_aligned_and_inside", served_block_is_aligned_and_inside },
+	{ "wish_to_stay_is_honoured", wish_to_stay_is_honoured },
+	{ "read_of_a_hole_fills_nothing", read_of_a_hole_fills_nothing },
+	{ "write_to_a_hole_fills_it_on_the_device", write_to_a_hole_fills_it_on_the_device },
+	{ "only_holes_are_populated", only_holes_are_populated },
+	{ "page_on_the_device_is_not_moved", page_on_the_device_is_not_moved },
+	{ "shared_page_is_not_moved_to_be_written", shared_page_is_not_moved_to_be_written },
+	{ "large_page_is_served_whole", large_page_is_served_whole },
+	{ "small_windows_are_not_overrun", small_windows_are_not_overrun },
+};
+
+int main(void)
+{
+	return tap_run(tests, ARRAY_SIZE(tests));
+}
