@@ -1,0 +1,660 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * See hmm_helper.h for what these do.
+ */
+#include <linux/fs.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "hmm_helper.h"
+
+#define STREAM_SIZE	(64 * KIB)
+
+size_t page_size;
+
+static void __attribute__((constructor)) read_page_size(void)
+{
+	page_size = sysconf(_SC_PAGESIZE);
+}
+
+/* ---- GPU ---------------------------------------------------------------- */
+
+/* By the node itself: libdrm takes platform devices of one name for one device. */
+static int device_open(unsigned int index, struct dummy_device **dev)
+{
+	unsigned int minor;
+	char path[32];
+
+	for (minor = 128; minor < 192; minor++) {
+		snprintf(path, sizeof(path), "/dev/dri/renderD%u", minor);
+		if (dummy_device_open_path(path, dev))
+			continue;
+		if (dummy_device_info(*dev)->index == index)
+			return 0;
+		dummy_device_close(*dev);
+	}
+	return -ENODEV;
+}
+
+static int make_arena(struct gpu *gpu)
+{
+	size_t size = STREAM_SIZE + HUGE_SIZE;
+	int ret;
+
+	gpu->arena = mem_alloc(size, MEM_PTE);
+	if (!gpu->arena)
+		return -ENOMEM;
+	if (madvise(gpu->arena, size, MADV_DONTFORK))
+		return -errno;
+	ret = gpu_advise_place(gpu, gpu->arena, size, DRM_DUMMY_GPU_PLACE_SYSTEM);
+	if (ret)
+		return ret;
+	gpu->staging = gpu->arena + STREAM_SIZE;
+	return dummy_stream_create_in(gpu->arena, STREAM_SIZE, dummy_addr(gpu->arena),
+				      &gpu->stream);
+}
+
+int gpu_open(struct gpu *gpu, unsigned int index)
+{
+	int ret;
+
+	memset(gpu, 0, sizeof(*gpu));
+	gpu->index = index;
+	gpu->owner = true;
+	ret = device_open(index, &gpu->dev);
+	if (ret)
+		return ret;
+	gpu->base = gpu_device_stats(gpu);
+	ret = dummy_vm_create(gpu->dev, DRM_DUMMY_GPU_VM_SVM, &gpu->vm);
+	if (ret)
+		return ret;
+	ret = dummy_queue_create(gpu->vm, 0, 0, -1, &gpu->queue);
+	if (ret)
+		return ret;
+	return make_arena(gpu);
+}
+
+int gpu_lane(struct gpu *lane, struct gpu *gpu, unsigned int engine)
+{
+	int ret;
+
+	memset(lane, 0, sizeof(*lane));
+	lane->index = gpu->index;
+	lane->dev = gpu->dev;
+	lane->vm = gpu->vm;
+	lane->base = gpu->base;
+	ret = dummy_queue_create(gpu->vm, engine % gpu_engines(gpu), 0, -1, &lane->queue);
+	if (ret)
+		return ret;
+	return make_arena(lane);
+}
+
+static void keep_first(int *error, int ret)
+{
+	if (!*error)
+		*error = ret;
+}
+
+int gpu_close(struct gpu *gpu)
+{
+	int ret = 0;
+
+	keep_first(&ret, dummy_stream_destroy(gpu->stream));
+	keep_first(&ret, dummy_queue_destroy(gpu->queue));
+	gpu->stream = NULL;
+	gpu->queue = NULL;
+	if (!gpu->owner)
+		return ret;
+	keep_first(&ret, dummy_vm_destroy(gpu->vm));
+	keep_first(&ret, dummy_device_close(gpu->dev));
+	gpu->vm = NULL;
+	gpu->dev = NULL;
+	return ret;
+}
+
+static int64_t used_more(struct dummy_device *dev, const struct gpu *gpu)
+{
+	struct drm_dummy_gpu_device_stats now;
+	int ret;
+
+	ret = dummy_device_stats(dev, &now);
+	if (ret)
+		return ret;
+	return (int64_t)(now.vram_svm + now.vram_bo + now.vram_bad) -
+	       (int64_t)(gpu->base.vram_svm + gpu->base.vram_bo + gpu->base.vram_bad);
+}
+
+int64_t gpu_leak(const struct gpu *gpu)
+{
+	struct dummy_device *dev;
+	int64_t more;
+	int ret;
+
+	ret = device_open(gpu->index, &dev);
+	if (ret)
+		return ret;
+	/* Frames that are freed with the last mm reference are freed by a worker. */
+	eventually(!(more = used_more(dev, gpu)));
+	dummy_device_close(dev);
+	return more;
+}
+
+unsigned int gpu_engines(const struct gpu *gpu)
+{
+	return dummy_device_info(gpu->dev)->nr_engines;
+}
+
+bool gpu_has(const struct gpu *gpu, uint64_t cap)
+{
+	return dummy_device_info(gpu->dev)->caps & cap;
+}
+
+struct drm_dummy_gpu_device_stats gpu_device_stats(const struct gpu *gpu)
+{
+	struct drm_dummy_gpu_device_stats stats = { 0 };
+
+	dummy_device_stats(gpu->dev, &stats);
+	return stats;
+}
+
+struct drm_dummy_gpu_vm_stats gpu_vm_stats(const struct gpu *gpu)
+{
+	struct drm_dummy_gpu_vm_stats stats = { 0 };
+
+	dummy_vm_stats(gpu->vm, &stats);
+	return stats;
+}
+
+int gpu_result(int ret, const struct drm_dummy_gpu_job_query *status)
+{
+	/* A failed job without a reason must not pass for a good one. */
+	if (ret == -EIO && status->reason)
+		return status->reason;
+	return ret;
+}
+
+int gpu_start(struct gpu *gpu, uint64_t *job_id)
+{
+	return dummy_submit(gpu->queue, gpu->stream, NULL, job_id);
+}
+
+int gpu_finish(struct gpu *gpu, uint64_t job_id)
+{
+	int ret;
+
+	memset(&gpu->job, 0, sizeof(gpu->job));
+	ret = dummy_wait(gpu->queue, job_id, LIVE_NS, &gpu->job);
+	dummy_stream_reset(gpu->stream);
+	return gpu_result(ret, &gpu->job);
+}
+
+int gpu_run(struct gpu *gpu)
+{
+	uint64_t job_id;
+	int ret;
+
+	ret = gpu_start(gpu, &job_id);
+	if (ret) {
+		dummy_stream_reset(gpu->stream);
+		return ret;
+	}
+	return gpu_finish(gpu, job_id);
+}
+
+int gpu_load(struct gpu *gpu, const volatile void *src, uint64_t *value)
+{
+	int ret;
+
+	dummy_stream_load(gpu->stream, 0, dummy_addr(src), 8);
+	dummy_stream_store_reg(gpu->stream, dummy_addr(gpu->staging), 0, 8);
+	ret = gpu_run(gpu);
+	if (!ret)
+		*value = *(volatile uint64_t *)gpu->staging;
+	return ret;
+}
+
+int gpu_store(struct gpu *gpu, volatile void *dst, uint64_t value)
+{
+	dummy_stream_store(gpu->stream, dummy_addr(dst), value, 8);
+	return gpu_run(gpu);
+}
+
+int gpu_fill(struct gpu *gpu, volatile void *dst, size_t size, uint64_t value)
+{
+	dummy_stream_fill(gpu->stream, dummy_addr(dst), size, value, 8);
+	return gpu_run(gpu);
+}
+
+int gpu_write(struct gpu *gpu, volatile void *dst, const void *src, size_t size)
+{
+	size_t done, part;
+	int ret;
+
+	for (done = 0; done < size; done += part) {
+		part = size - done < HUGE_SIZE ? size - done : HUGE_SIZE;
+		memcpy(gpu->staging, src + done, part);
+		dummy_stream_copy(gpu->stream, dummy_addr(dst) + done,
+				  dummy_addr(gpu->staging), part);
+		ret = gpu_run(gpu);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+int gpu_read(struct gpu *gpu, void *dst, const volatile void *src, size_t size)
+{
+	size_t done, part;
+	int ret;
+
+	for (done = 0; done < size; done += part) {
+		part = size - done < HUGE_SIZE ? size - done : HUGE_SIZE;
+		dummy_stream_copy(gpu->stream, dummy_addr(gpu->staging),
+				  dummy_addr(src) + done, part);
+		ret = gpu_run(gpu);
+		if (ret)
+			return ret;
+		memcpy(dst + done, gpu->staging, part);
+	}
+	return 0;
+}
+
+size_t gpu_migrate(struct gpu *gpu, const volatile void *start, size_t size,
+		   enum drm_dummy_gpu_place place, uint32_t flags)
+{
+	struct dummy_migrated migrated = { 0 };
+	unsigned int tries;
+
+	/* Somebody else may hold a reference for a moment: a page under LRU work. */
+	for (tries = 0; tries < 20; tries++) {
+		if (dummy_migrate(gpu->vm, start, size, place, flags, &migrated))
+			return 0;
+		if (!migrated.stayed)
+			break;
+		sleep_ms(5);
+	}
+	return migrated.moved + migrated.already;
+}
+
+int gpu_to_device(struct gpu *gpu, const volatile void *start, size_t size)
+{
+	size_t nr = gpu_migrate(gpu, start, size, DRM_DUMMY_GPU_PLACE_DEVICE, 0);
+
+	return nr == size / page_size ? 0 : -EBUSY;
+}
+
+int gpu_to_system(struct gpu *gpu, const volatile void *start, size_t size)
+{
+	size_t nr = gpu_migrate(gpu, start, size, DRM_DUMMY_GPU_PLACE_SYSTEM, 0);
+
+	return nr == size / page_size ? 0 : -EBUSY;
+}
+
+int gpu_advise_place(struct gpu *gpu, const volatile void *start, size_t size,
+		     enum drm_dummy_gpu_place place)
+{
+	return dummy_advise(gpu->vm, start, size, DRM_DUMMY_GPU_ADVICE_PLACE, place);
+}
+
+int gpu_page(struct gpu *gpu, const volatile void *addr, struct drm_dummy_gpu_page *page)
+{
+	const volatile char *start = (char *)(dummy_addr(addr) & -page_size);
+	unsigned int tries;
+	int ret;
+
+	/*
+	 * NUMA balancing takes the access to a page away for a moment, which a
+	 * snapshot shows as NONE: give it back and look again.
+	 */
+	for (tries = 0; tries < 3; tries++) {
+		ret = dummy_snapshot(gpu->vm, start, page_size, page);
+		if (ret || page->place != DRM_DUMMY_GPU_PLACE_NONE || page_in(start) != IN_SYSTEM)
+			break;
+		(void)*start;
+	}
+	return ret;
+}
+
+/* ---- Memory ------------------------------------------------------------- */
+
+#define MAX_MEMS	256
+
+static struct {
+	void *start;
+	size_t size;
+} mems[MAX_MEMS + 1];
+
+static char *reserve(size_t size)
+{
+	size_t total = size + 2 * HUGE_SIZE;
+	unsigned int i;
+	char *start;
+
+	/* The last element stays empty: it ends the list. */
+	for (i = 0; mems[i].start; i++) {
+		if (i == MAX_MEMS - 1)
+			return NULL;
+	}
+	start = mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (start == MAP_FAILED)
+		return NULL;
+	mems[i].start = start;
+	mems[i].size = total;
+	/* At least a page is left on either side. */
+	return (char *)((dummy_addr(start) + HUGE_SIZE) & -HUGE_SIZE);
+}
+
+char *mem_map(size_t size, int prot, int flags, int fd)
+{
+	char *start = reserve(size);
+
+	if (!start)
+		return NULL;
+	start = mmap(start, size, prot, flags | MAP_FIXED, fd, 0);
+	return start == MAP_FAILED ? NULL : start;
+}
+
+char *mem_alloc(size_t size, enum mem_kind kind)
+{
+	char *start;
+
+	start = mem_map(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	if (start)
+		madvise(start, size, kind == MEM_THP ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	return start;
+}
+
+static const char nr_hugetlb[] = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";
+static long long nr_hugetlb_before;
+
+char *hugetlb_alloc(void)
+{
+	char text[24], *mem;
+
+	nr_hugetlb_before = file_read(nr_hugetlb);
+	snprintf(text, sizeof(text), "%lld", nr_hugetlb_before + 1);
+	if (nr_hugetlb_before < 0 || file_write(nr_hugetlb, text))
+		return NULL;
+	mem = mem_map(HUGE_SIZE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1);
+	if (!mem)
+		hugetlb_free(NULL);
+	return mem;
+}
+
+int hugetlb_free(char *mem)
+{
+	char text[24];
+
+	if (mem && munmap(mem, HUGE_SIZE))
+		return -errno;
+	snprintf(text, sizeof(text), "%lld", nr_hugetlb_before);
+	return file_write(nr_hugetlb, text);
+}
+
+void mem_free_all(void)
+{
+	unsigned int i;
+
+	for (i = 0; mems[i].start; i++) {
+		munmap(mems[i].start, mems[i].size);
+		mems[i].start = NULL;
+	}
+}
+
+uint64_t pattern(uint64_t seed, size_t offset)
+{
+	return (seed * 0x9e3779b97f4a7c15ULL) ^ (offset * 0x100000001b3ULL + 1);
+}
+
+void pattern_fill(void *mem, size_t size, uint64_t seed)
+{
+	size_t offset;
+
+	for (offset = 0; offset < size; offset += 8)
+		*(volatile uint64_t *)(mem + offset) = pattern(seed, offset);
+}
+
+size_t pattern_bad(const void *mem, size_t size, uint64_t seed)
+{
+	size_t offset, bad = 0;
+
+	for (offset = 0; offset < size; offset += 8)
+		bad += *(volatile const uint64_t *)(mem + offset) != pattern(seed, offset);
+	return bad;
+}
+
+int gpu_pattern_fill(struct gpu *gpu, void *mem, size_t size, uint64_t seed)
+{
+	void *data = malloc(size);
+	int ret = -ENOMEM;
+
+	if (data) {
+		pattern_fill(data, size, seed);
+		ret = gpu_write(gpu, mem, data, size);
+	}
+	free(data);
+	return ret;
+}
+
+size_t gpu_pattern_bad(struct gpu *gpu, const void *mem, size_t size, uint64_t seed)
+{
+	void *data = malloc(size);
+	size_t bad = -1;
+
+	if (data && !gpu_read(gpu, data, mem, size))
+		bad = pattern_bad(data, size, seed);
+	free(data);
+	return bad;
+}
+
+/* ---- Oracle ------------------------------------------------------------- */
+
+#define PM_SWAP		BIT(62)
+#define PM_PRESENT	BIT(63)
+#define PM_FRAME	(BIT(55) - 1)
+#define PM_TYPE_BITS	5
+
+/*
+ * Swap types above those of swap files, include/linux/swap.h: poison, three for
+ * migration, then the device's, then markers. Documentation/limits has why
+ * there are 24 swap files.
+ */
+#define MAX_SWAPFILES	24
+#define TYPE_DEVICE_WRITE	(MAX_SWAPFILES + 4)
+#define TYPE_DEVICE_READ	(MAX_SWAPFILES + 5)
+#define TYPE_EXCLUSIVE		(MAX_SWAPFILES + 6)
+
+/* Opened each time: a descriptor shows the memory of the process that opened it. */
+static int read_pagemap(const volatile void *start, size_t nr, uint64_t *entries)
+{
+	off_t offset = dummy_addr(start) / page_size * sizeof(*entries);
+	size_t size = nr * sizeof(*entries), done = 0;
+	ssize_t part = 1;
+	int fd;
+
+	fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while (done < size && part > 0) {
+		part = pread(fd, (char *)entries + done, size - done, offset + done);
+		done += part > 0 ? part : 0;
+	}
+	close(fd);
+	return done == size ? 0 : -EIO;
+}
+
+static unsigned int place_of(uint64_t entry)
+{
+	if (entry & PM_PRESENT)
+		return IN_SYSTEM;
+	if (!(entry & PM_SWAP))
+		return IN_NONE;
+	switch (entry & ((1 << PM_TYPE_BITS) - 1)) {
+	case 0 ... MAX_SWAPFILES - 1:
+		return IN_SWAP;
+	case TYPE_DEVICE_WRITE:
+		return IN_DEVICE_WRITE;
+	case TYPE_DEVICE_READ:
+		return IN_DEVICE_READ;
+	case TYPE_EXCLUSIVE:
+		return IN_EXCLUSIVE;
+	default:
+		return IN_OTHER;
+	}
+}
+
+uint64_t pagemap_entry(const volatile void *addr)
+{
+	uint64_t entry;
+
+	return read_pagemap(addr, 1, &entry) ? 0 : entry;
+}
+
+unsigned int page_in(const volatile void *addr)
+{
+	return place_of(pagemap_entry(addr));
+}
+
+uint64_t page_frame(const volatile void *addr)
+{
+	uint64_t entry = pagemap_entry(addr);
+
+	if (entry & PM_PRESENT)
+		return entry & PM_FRAME;
+	return entry & PM_SWAP ? (entry & PM_FRAME) >> PM_TYPE_BITS : 0;
+}
+
+size_t pages_in(const volatile void *start, size_t size, unsigned int mask)
+{
+	size_t nr = size / page_size, found = 0, i;
+	uint64_t *entries;
+
+	entries = calloc(nr, sizeof(*entries));
+	if (!entries || read_pagemap(start, nr, entries)) {
+		free(entries);
+		return -1;
+	}
+	for (i = 0; i < nr; i++)
+		found += !!(place_of(entries[i]) & mask);
+	free(entries);
+	return found;
+}
+
+bool mem_is_huge(const volatile void *start, size_t size)
+{
+	struct page_region regions[2];
+	struct pm_scan_arg scan = {
+		.size = sizeof(scan),
+		.start = dummy_addr(start),
+		.end = dummy_addr(start) + size,
+		.vec = dummy_addr(regions),
+		.vec_len = 2,
+		.category_mask = PAGE_IS_HUGE,
+		.return_mask = PAGE_IS_HUGE,
+	};
+	long nr;
+	int fd;
+
+	fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	nr = ioctl(fd, PAGEMAP_SCAN, &scan);
+	close(fd);
+	return nr == 1 && regions[0].start == scan.start && regions[0].end == scan.end;
+}
+
+bool mem_is_kind(const volatile void *start, size_t size, enum mem_kind kind)
+{
+	return kind != MEM_THP || mem_is_huge(start, size);
+}
+
+/* ---- Processes, threads, files ------------------------------------------ */
+
+int meeting_init(struct meeting *meeting)
+{
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, meeting->end);
+}
+
+void meeting_child(struct meeting *meeting)
+{
+	close(meeting->end[0]);
+	meeting->end[0] = meeting->end[1];
+}
+
+void meeting_parent(struct meeting *meeting)
+{
+	close(meeting->end[1]);
+}
+
+int meet(struct meeting *meeting)
+{
+	char byte = 0;
+
+	if (send(meeting->end[0], &byte, 1, MSG_NOSIGNAL) != 1)
+		return -1;
+	return recv(meeting->end[0], &byte, 1, 0) == 1 ? 0 : -1;
+}
+
+int wait_exit(pid_t pid)
+{
+	int status = 0;
+
+	if (!eventually(waitpid(pid, &status, WNOHANG) == pid)) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		return -ETIME;
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
+}
+
+void sleep_ms(unsigned int ms)
+{
+	struct timespec time = { ms / 1000, ms % 1000 * 1000000L };
+
+	nanosleep(&time, NULL);
+}
+
+long long file_read(const char *path)
+{
+	char text[64] = "";
+	ssize_t len;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	return len > 0 ? strtoll(text, NULL, 0) : -1;
+}
+
+int file_write(const char *path, const char *text)
+{
+	ssize_t len = strlen(text);
+	int fd, ret = 0;
+
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, len) != len)
+		ret = errno ? -errno : -EIO;
+	close(fd);
+	return ret;
+}
+
+int knob_write(const char *name, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/hmm_core/%s", name);
+	return file_write(path, text);
+}
