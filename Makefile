@@ -171,6 +171,7 @@ selftests: build
 
 igt: modules igt_tests
 	@$(VM) --timeout 1800 -- selftests/igt/run.sh /out/results
+	@$(VM) --timeout 1800 --icount -- selftests/igt/run.sh /out/results timed
 
 bench: build
 	@selftests/perf/boot.sh

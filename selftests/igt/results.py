@@ -3,11 +3,9 @@
 """Turn igt_runner's results into TAP, one test for each line of the list.
 
     results.py <list> <results.json>...
-    results.py --failed <flakes> <list> <results.json>...
 
-A later file has the last word on a test.  A warning is a pass that printed.  A
-skip, and a test that never ran, is a failure: the list holds what must work.
-The second form prints which of the flakes failed.
+A warning is a pass that printed.  A skip, and a test that never ran, is a
+failure: the list holds what must work.
 """
 
 import json
@@ -29,7 +27,9 @@ def read_results(paths):
     return tests
 
 
-def print_tap(wanted, tests):
+def main(list_path, *result_paths):
+    wanted = read_list(list_path)
+    tests = read_results(result_paths)
     failed = 0
     for nr, name in enumerate(wanted, 1):
         test = tests.get(name, {"result": "notrun"})
@@ -45,21 +45,5 @@ def print_tap(wanted, tests):
     return failed > 0
 
 
-def main(args):
-    flakes = None
-    if args[0] == "--failed":
-        flakes = read_list(args[1])
-        args = args[2:]
-    wanted = read_list(args[0])
-    tests = read_results(args[1:])
-    if flakes is None:
-        return print_tap(wanted, tests)
-
-    for name in flakes:
-        if name in wanted and tests.get(name, {}).get("result") not in PASSES:
-            print(name)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(*sys.argv[1:]))
