@@ -19,6 +19,8 @@
 #include <drm/drm_gem.h>
 #include <drm/drm_gpuvm.h>
 
+#include <hmm_core/hmm_core.h>
+
 #include "dummy_bind.h"
 #include "dummy_device.h"
 #include "dummy_gem.h"
@@ -124,7 +126,8 @@ static int step_prepare(struct bind_step *step)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(step->spare); i++) {
-		step->spare[i] = kzalloc_obj(*step->spare[i], GFP_KERNEL_ACCOUNT);
+		step->spare[i] = hmmc_inject("gpu_mapping") ? NULL :
+				 kzalloc_obj(*step->spare[i], GFP_KERNEL_ACCOUNT);
 		if (!step->spare[i])
 			return -ENOMEM;
 	}
@@ -326,7 +329,8 @@ static struct bind_request *requests_create(const struct drm_dummy_gpu_bind_op *
 	struct bind_request *requests;
 	u32 i;
 
-	requests = kvzalloc_objs(*requests, count, GFP_KERNEL_ACCOUNT);
+	requests = hmmc_inject("gpu_binds") ? NULL :
+		   kvzalloc_objs(*requests, count, GFP_KERNEL_ACCOUNT);
 	if (!requests)
 		return NULL;
 

@@ -42,7 +42,7 @@ MODULE_PARM_DESC(atomic_delay_ns,
 		 "Time between load and store of a device atomic in nanoseconds (default 1000)");
 
 static bool copy_async;
-module_param(copy_async, bool, 0444);
+module_param(copy_async, bool, 0644);
 MODULE_PARM_DESC(copy_async,
 		 "Copy more than 64 KiB in the copy engine's own thread (default false)");
 
@@ -60,9 +60,13 @@ void dummy_config_read(struct dummy_config *config)
 		.thp = thp,
 		.job_timeout_ms = job_timeout_ms,
 		.atomic_delay_ns = atomic_delay_ns,
-		.copy_async = copy_async,
 		.dma_api = dma_api,
 	};
+}
+
+bool dummy_config_copy_async(void)
+{
+	return READ_ONCE(copy_async);
 }
 
 static bool is_within(const char *name, unsigned int value, unsigned int min, unsigned int max)

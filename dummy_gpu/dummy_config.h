@@ -16,7 +16,6 @@
  * @thp: let hmm_core use 2 MiB folios and entries
  * @job_timeout_ms: time limit of a job whose queue states none
  * @atomic_delay_ns: see struct hw_config
- * @copy_async: let the copy engine's own thread do large copies
  * @dma_api: get bus addresses from the DMA API, as most real devices must
  */
 struct dummy_config {
@@ -26,11 +25,12 @@ struct dummy_config {
 	bool thp;
 	unsigned int job_timeout_ms;
 	unsigned int atomic_delay_ns;
-	bool copy_async;
 	bool dma_api;
 };
 
 void dummy_config_read(struct dummy_config *config);
+/* Whether the copy engine's own thread does large copies; may change at any time. */
+bool dummy_config_copy_async(void);
 bool dummy_config_is_valid(const struct dummy_config *config);
 
 #endif

@@ -107,6 +107,7 @@ static void copy_done(struct hw_copy *hw, int status)
 	struct copy_request *request = container_of(hw, struct copy_request, hw);
 	bool cookie = dma_fence_begin_signalling();
 
+	hmmc_inject_delay("gpu_fence_late");
 	if (status)
 		dma_fence_set_error(&request->fence, status);
 	dma_fence_signal(&request->fence);
@@ -122,7 +123,7 @@ static struct dma_fence *copy_later(struct dummy_device *device, enum hmmc_copy_
 {
 	struct copy_request *request;
 
-	request = mempool_alloc_preallocated(&device->copies);
+	request = hmmc_inject("gpu_copy") ? NULL : mempool_alloc_preallocated(&device->copies);
 	if (!request)
 		return NULL;
 
@@ -153,7 +154,7 @@ struct dma_fence *dummy_copy(struct hmmc_device *hmmc, enum hmmc_copy_dir dir,
 	struct dummy_device *device = hmmc_device_priv(hmmc);
 	struct dma_fence *fence;
 
-	if (device->config.copy_async && !is_small(runs, nr_runs)) {
+	if (dummy_config_copy_async() && !is_small(runs, nr_runs)) {
 		fence = copy_later(device, dir, runs, nr_runs);
 		if (fence)
 			return fence;

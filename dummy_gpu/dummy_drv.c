@@ -25,6 +25,8 @@
 #include <drm/drm_prime.h>
 #include <drm/drm_print.h>
 
+#include <hmm_core/hmm_core.h>
+
 #include "compat.h"
 #include "dummy_bind.h"
 #include "dummy_config.h"
@@ -151,7 +153,7 @@ static int file_open(struct drm_device *drm, struct drm_file *file)
 {
 	struct dummy_file *priv;
 
-	priv = kzalloc_obj(*priv, GFP_KERNEL_ACCOUNT);
+	priv = hmmc_inject("gpu_file") ? NULL : kzalloc_obj(*priv, GFP_KERNEL_ACCOUNT);
 	if (!priv)
 		return -ENOMEM;
 

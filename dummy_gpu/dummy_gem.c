@@ -76,7 +76,8 @@ static struct drm_gem_object *system_create(struct dummy_device *device, u64 siz
 	if (size >> PAGE_SHIFT > totalram_pages())
 		return ERR_PTR(-ENOMEM);
 
-	shmem = drm_gem_shmem_create(&device->drm, size);
+	shmem = hmmc_inject("gpu_object") ? ERR_PTR(-ENOMEM) :
+		drm_gem_shmem_create(&device->drm, size);
 	return IS_ERR(shmem) ? ERR_CAST(shmem) : &shmem->base;
 }
 
@@ -217,7 +218,7 @@ static struct drm_gem_object *vram_create(struct dummy_device *device, u64 size)
 	if (size > (u64)device->config.vram_mb * SZ_1M)
 		return ERR_PTR(-ENOSPC);
 
-	gem = kzalloc_obj(*gem);
+	gem = hmmc_inject("gpu_vram_object") ? NULL : kzalloc_obj(*gem);
 	if (!gem)
 		return ERR_PTR(-ENOMEM);
 

@@ -25,6 +25,8 @@
 
 #include <drm/drm_drv.h>
 
+#include <hmm_core/hmm_core.h>
+
 #include "dummy_device.h"
 #include "dummy_drv.h"
 #include "dummy_job.h"
@@ -382,7 +384,7 @@ struct dummy_job *dummy_job_create(struct dummy_queue *queue, struct drm_file *f
 	struct dummy_job *job;
 	int ret = -ENOMEM;
 
-	job = kzalloc_obj(*job, GFP_KERNEL_ACCOUNT);
+	job = hmmc_inject("gpu_job") ? NULL : kzalloc_obj(*job, GFP_KERNEL_ACCOUNT);
 	if (!job)
 		return ERR_PTR(-ENOMEM);
 
@@ -395,12 +397,14 @@ struct dummy_job *dummy_job_create(struct dummy_queue *queue, struct drm_file *f
 	job->hw.fence_value = args->fence_value;
 
 	if (!queue->is_svm) {
-		job->fence = kzalloc_obj(*job->fence, GFP_KERNEL_ACCOUNT);
+		job->fence = hmmc_inject("gpu_job_fence") ? NULL :
+			     kzalloc_obj(*job->fence, GFP_KERNEL_ACCOUNT);
 		if (!job->fence)
 			goto err_free;
 	}
 
-	ret = drm_sched_job_init(&job->base, &queue->entity, 1, queue, file->client_id);
+	ret = hmmc_inject("gpu_job_init") ? -ENOMEM :
+	      drm_sched_job_init(&job->base, &queue->entity, 1, queue, file->client_id);
 	if (ret)
 		goto err_free;
 	return job;

@@ -142,7 +142,8 @@ static int writer_init(struct run_writer *writer, const struct drm_dummy_gpu_mig
 		return 0;
 
 	/* A piece ends at most one run for each of its pages, and the last of all. */
-	writer->buffer = kvmalloc_objs(*writer->buffer,
+	writer->buffer = hmmc_inject("gpu_runs") ? NULL :
+			 kvmalloc_objs(*writer->buffer,
 				       min_t(u64, args->size >> PAGE_SHIFT, PIECE_PAGES) + 1,
 				       GFP_KERNEL_ACCOUNT);
 	return writer->buffer ? 0 : -ENOMEM;
@@ -445,7 +446,7 @@ int dummy_memory_snapshot_ioctl(struct drm_device *drm, void *data, struct drm_f
 		return PTR_ERR(vm);
 
 	ret = -ENOMEM;
-	snapshot = kvmalloc_obj(*snapshot, GFP_KERNEL_ACCOUNT);
+	snapshot = hmmc_inject("gpu_snapshot") ? NULL : kvmalloc_obj(*snapshot, GFP_KERNEL_ACCOUNT);
 	if (snapshot)
 		ret = snapshot_all(vm, args, snapshot);
 

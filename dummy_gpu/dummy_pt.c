@@ -40,7 +40,7 @@
 
 static u64 *table_alloc(void)
 {
-	return (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	return hmmc_inject("gpu_table") ? NULL : (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 }
 
 static void table_free(u64 *table)
@@ -199,7 +199,7 @@ struct dummy_pt_leaf *dummy_pt_leaf_create(struct dummy_pt *pt, u64 va)
 	struct dummy_pt_leaf *leaf;
 	int ret;
 
-	leaf = kzalloc_obj(*leaf, GFP_KERNEL_ACCOUNT);
+	leaf = hmmc_inject("gpu_leaf") ? NULL : kzalloc_obj(*leaf, GFP_KERNEL_ACCOUNT);
 	if (!leaf)
 		return ERR_PTR(-ENOMEM);
 
@@ -429,7 +429,7 @@ int dummy_pt_init(struct dummy_pt *pt, struct hw_chip *chip)
 	if (!pt->root)
 		return -ENOMEM;
 
-	pt->hw = hw_vm_create(chip, pt->root);
+	pt->hw = hmmc_inject("gpu_page_table") ? ERR_PTR(-ENOMEM) : hw_vm_create(chip, pt->root);
 	if (IS_ERR(pt->hw)) {
 		table_free(pt->root);
 		return PTR_ERR(pt->hw);

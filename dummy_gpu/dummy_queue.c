@@ -20,6 +20,8 @@
 #include <linux/slab.h>
 #include <linux/wait.h>
 
+#include <hmm_core/hmm_core.h>
+
 #include "dummy_device.h"
 #include "dummy_drv.h"
 #include "dummy_fault.h"
@@ -114,7 +116,7 @@ static int queue_init_sched(struct dummy_queue *queue)
 	};
 	int ret;
 
-	ret = drm_sched_init(sched, &args);
+	ret = hmmc_inject("gpu_sched") ? -ENOMEM : drm_sched_init(sched, &args);
 	if (ret)
 		goto err_device;
 
@@ -135,7 +137,8 @@ static int queue_init_context(struct dummy_queue *queue)
 {
 	struct hw_context *ctx;
 
-	ctx = hw_context_create(queue->vm->pt.hw, queue->engine,
+	ctx = hmmc_inject("gpu_context") ? ERR_PTR(-ENOMEM) :
+	      hw_context_create(queue->vm->pt.hw, queue->engine,
 				queue->is_svm ? HW_CONTEXT_FAULTS : 0, queue);
 	if (IS_ERR(ctx))
 		return PTR_ERR(ctx);
@@ -149,7 +152,7 @@ static struct dummy_queue *queue_alloc(struct dummy_file *file, struct dummy_vm 
 {
 	struct dummy_queue *queue;
 
-	queue = kzalloc_obj(*queue, GFP_KERNEL_ACCOUNT);
+	queue = hmmc_inject("gpu_queue") ? NULL : kzalloc_obj(*queue, GFP_KERNEL_ACCOUNT);
 	if (!queue)
 		return NULL;
 
@@ -377,7 +380,8 @@ static int publish(struct dummy_file *file, struct dummy_queue *queue)
 	/* VM_DESTROY kills the queues that are in the table when it has set dead. */
 	mutex_lock(&file->lock);
 	if (!queue->vm->dead)
-		ret = xa_alloc_cyclic(&file->queues, &queue->id, queue, XA_LIMIT(1, INT_MAX),
+		ret = hmmc_inject("gpu_queue_id") ? -ENOMEM :
+		      xa_alloc_cyclic(&file->queues, &queue->id, queue, XA_LIMIT(1, INT_MAX),
 				      &file->next_queue, GFP_KERNEL_ACCOUNT);
 	mutex_unlock(&file->lock);
 	return ret;

@@ -19,6 +19,8 @@
 #include <drm/drm_syncobj.h>
 #include <drm/dummy_gpu_isa.h>
 
+#include <hmm_core/hmm_core.h>
+
 #include "dummy_device.h"
 #include "dummy_job.h"
 #include "dummy_queue.h"
@@ -114,7 +116,7 @@ static int add_out_sync(struct submit *submit, const struct drm_dummy_gpu_sync *
 	if (!(sync->flags & DRM_DUMMY_GPU_SYNC_TIMELINE))
 		return 0;
 
-	out->chain = dma_fence_chain_alloc();
+	out->chain = hmmc_inject("gpu_chain") ? NULL : dma_fence_chain_alloc();
 	return out->chain ? 0 : -ENOMEM;
 }
 
@@ -129,7 +131,8 @@ static int submit_collect(struct submit *submit, const struct drm_dummy_gpu_subm
 		return PTR_ERR(job);
 	submit->job = job;
 
-	submit->outs = kvzalloc_objs(*submit->outs, submit->nr_syncs, GFP_KERNEL_ACCOUNT);
+	submit->outs = hmmc_inject("gpu_outs") ? NULL :
+		       kvzalloc_objs(*submit->outs, submit->nr_syncs, GFP_KERNEL_ACCOUNT);
 	if (!submit->outs)
 		return -ENOMEM;
 

@@ -13,6 +13,8 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include <hmm_core/hmm_core.h>
+
 #include "dummy_validate.h"
 
 /* Is [@start, @start + @size) page aligned, not empty and not beyond @end? */
@@ -70,7 +72,8 @@ void *dummy_array_read(struct drm_device *drm, const struct drm_dummy_gpu_array 
 	if (array->stride > PAGE_SIZE)
 		return ERR_PTR(-E2BIG);
 
-	elements = kvmalloc_array(array->count, size, GFP_KERNEL_ACCOUNT);
+	elements = hmmc_inject("gpu_array") ? NULL :
+		   kvmalloc_array(array->count, size, GFP_KERNEL_ACCOUNT);
 	if (!elements)
 		return ERR_PTR(-ENOMEM);
 

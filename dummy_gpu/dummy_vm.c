@@ -39,7 +39,7 @@ static int vm_init_gpuvm(struct dummy_vm *vm)
 	struct drm_device *drm = &vm->device->drm;
 	struct drm_gem_object *resv_obj;
 
-	resv_obj = drm_gpuvm_resv_object_alloc(drm);
+	resv_obj = hmmc_inject("gpu_vm_resv") ? NULL : drm_gpuvm_resv_object_alloc(drm);
 	if (!resv_obj)
 		return -ENOMEM;
 
@@ -68,7 +68,7 @@ static struct dummy_vm *vm_create(struct dummy_device *device, bool is_svm)
 	struct dummy_vm *vm;
 	int ret;
 
-	vm = kzalloc_obj(*vm, GFP_KERNEL_ACCOUNT);
+	vm = hmmc_inject("gpu_vm") ? NULL : kzalloc_obj(*vm, GFP_KERNEL_ACCOUNT);
 	if (!vm)
 		return ERR_PTR(-ENOMEM);
 
@@ -281,7 +281,8 @@ int dummy_vm_create_ioctl(struct drm_device *drm, void *data, struct drm_file *f
 
 	/* One reference more, because others may use and destroy it at once. */
 	kref_get(&vm->ref);
-	ret = xa_alloc_cyclic(&priv->vms, &vm->id, vm, XA_LIMIT(1, INT_MAX), &priv->next_vm,
+	ret = hmmc_inject("gpu_vm_id") ? -ENOMEM :
+	      xa_alloc_cyclic(&priv->vms, &vm->id, vm, XA_LIMIT(1, INT_MAX), &priv->next_vm,
 			      GFP_KERNEL_ACCOUNT);
 	if (ret)
 		dummy_vm_put(vm);

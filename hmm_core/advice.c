@@ -167,7 +167,7 @@ static int add_node(struct change *change, unsigned long start, unsigned long en
 
 	if (start >= end || wishes_are_empty(wishes))
 		return 0;
-	node = kzalloc_obj(*node, GFP_KERNEL_ACCOUNT);
+	node = hmmc_inject("advice") ? NULL : kzalloc_obj(*node, GFP_KERNEL_ACCOUNT);
 	if (!node)
 		return -ENOMEM;
 	node->span = (struct hmmc_span){ start, end };
@@ -175,7 +175,8 @@ static int add_node(struct change *change, unsigned long start, unsigned long en
 	node->interval.last = end - 1;
 	node->wishes = *wishes;
 	spin_lock_init(&node->lock);
-	ret = mmu_interval_notifier_insert(&node->notifier, change->advices->mm, start,
+	ret = hmmc_inject("advice_notifier") ? -ENOMEM :
+	      mmu_interval_notifier_insert(&node->notifier, change->advices->mm, start,
 					   end - start, &notifier_ops);
 	if (ret) {
 		kfree(node);
@@ -329,7 +330,7 @@ struct hmmc_advices *hmmc_advices_create(struct mm_struct *mm)
 {
 	struct hmmc_advices *advices;
 
-	advices = kzalloc_obj(*advices);
+	advices = hmmc_inject("advices") ? NULL : kzalloc_obj(*advices);
 	if (!advices)
 		return ERR_PTR(-ENOMEM);
 	advices->mm = mm;

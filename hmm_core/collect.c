@@ -127,6 +127,8 @@ int hmmc_collect_snapshot(struct hmmc_pages *pages)
 	struct mm_struct *mm = pages->window->mirror->mm;
 	int ret;
 
+	if (hmmc_inject("collect_race"))
+		return -EBUSY;
 	begin(pages);
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;

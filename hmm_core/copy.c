@@ -104,6 +104,9 @@ static int run_op(struct hmmc_device *device, enum hmmc_copy_dir dir,
 	long left;
 	int ret;
 
+	hmmc_inject_delay("copy_slow");
+	if (hmmc_inject("copy"))
+		return -EIO;
 	fence = device->ops->copy(device, dir, runs, nr_runs);
 	if (IS_ERR_OR_NULL(fence))
 		return PTR_ERR_OR_ZERO(fence);

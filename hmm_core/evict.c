@@ -39,7 +39,7 @@ static enum content chunk_content(struct hmmc_chunk *chunk)
 	if (!folio_try_get(folio))
 		return UNKNOWN;
 	/* Whoever has it locked may have its entries in hand. */
-	if (folio_trylock(folio)) {
+	if (!hmmc_inject("folio_lock") && folio_trylock(folio)) {
 		if (!folio_test_large(folio))
 			content = SINGLES;
 		else

@@ -178,7 +178,8 @@ static int break_cow(struct hmmc_attach *attach, unsigned long addr)
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
 	/* NULL: never retried, so that a userfaultfd fails it rather than make us wait. */
-	ret = fixup_user_fault(mm, addr, FAULT_FLAG_WRITE | FAULT_FLAG_REMOTE, NULL);
+	ret = hmmc_inject("break_cow") ? -ENOMEM :
+	      fixup_user_fault(mm, addr, FAULT_FLAG_WRITE | FAULT_FLAG_REMOTE, NULL);
 	mmap_read_unlock(mm);
 	/* The mapping may have changed: collect, which comes next, says how. */
 	return ret == -EFAULT ? 0 : ret;
@@ -221,7 +222,8 @@ static int map_exclusive(struct hmmc_window *window, struct hmmc_view *view,
 	pages.seq = mmu_interval_read_begin(&window->notifier);
 	if (mmap_read_lock_killable(mirror->mm))
 		return -EINTR;
-	page = make_device_exclusive(mirror->mm, addr, fault->attach, &folio);
+	page = hmmc_inject("exclusive") ? ERR_PTR(-EBUSY) :
+	       make_device_exclusive(mirror->mm, addr, fault->attach, &folio);
 	if (IS_ERR(page)) {
 		mmap_read_unlock(mirror->mm);
 		ret = PTR_ERR(page);
@@ -256,7 +258,8 @@ static void fit_pages(struct service *service, struct hmmc_decision *decision)
 {
 	if (decision->nr <= FEW_PAGES || service->pfns != service->few)
 		return;
-	service->pfns = kmalloc_array(HMMC_WINDOW_PAGES, sizeof(*service->pfns),
+	service->pfns = hmmc_inject("fault_pages") ? NULL :
+			kmalloc_array(HMMC_WINDOW_PAGES, sizeof(*service->pfns),
 				      GFP_KERNEL | __GFP_NOWARN);
 	if (service->pfns)
 		return;

@@ -21,6 +21,7 @@
 
 #include <linux/bits.h>
 #include <linux/dma-fence.h>
+#include <linux/jump_label.h>
 #include <linux/mm.h>
 #include <linux/types.h>
 
@@ -597,5 +598,48 @@ enum hmmc_advice {
  */
 int hmmc_advise(struct hmmc_attach *attach, const struct hmmc_span *span,
 		enum hmmc_advice advice, u64 value);
+
+/* ---- Failures on purpose ------------------------------------------------- */
+
+#ifdef CONFIG_HMM_CORE_INJECT
+DECLARE_STATIC_KEY_FALSE(hmmc_inject_armed);
+bool __hmmc_inject(const char *name);
+void __hmmc_inject_delay(const char *name);
+
+/**
+ * hmmc_inject() - should this fail now, for a test?
+ * @name: of the site, a string constant
+ *
+ * Documentation/testing says how a test arms it. Costs a no-op until then.
+ *
+ * Context: Any.
+ * Return: true if the caller is to behave as if the thing had failed.
+ */
+static inline bool hmmc_inject(const char *name)
+{
+	return static_branch_unlikely(&hmmc_inject_armed) && __hmmc_inject(name);
+}
+
+/**
+ * hmmc_inject_delay() - should this be late, for a test?
+ * @name: of the site, a string constant
+ *
+ * Context: May sleep.
+ */
+static inline void hmmc_inject_delay(const char *name)
+{
+	if (static_branch_unlikely(&hmmc_inject_armed))
+		__hmmc_inject_delay(name);
+}
+#else
+static inline bool hmmc_inject(const char *name)
+{
+	return false;
+}
+
+static inline void hmmc_inject_delay(const char *name)
+{
+}
+#endif
 
 #endif

@@ -85,7 +85,7 @@ static bool find_in_mm(struct hmmc_search *search, struct hmmc_pool *pool,
 	bool found = false;
 
 	/* Who holds the lock may need what the caller has. */
-	if (!mmap_read_trylock(mm))
+	if (hmmc_inject("mmap_lock") || !mmap_read_trylock(mm))
 		return false;
 	VMA_ITERATOR(vmi, mm, search->addr);
 	for_each_vma(vmi, vma) {

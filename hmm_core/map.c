@@ -400,7 +400,7 @@ int hmmc_map(struct hmmc_pages *pages, enum hmmc_access access,
 	int ret;
 
 	guard(mutex)(&pages->window->pt_lock);
-	if (!hmmc_pages_valid(pages))
+	if (!hmmc_pages_valid(pages) || hmmc_inject("map_race"))
 		return -EAGAIN;
 	if (pages_are_huge(pages)) {
 		/* What was mapped one by one may have records to give back. */
@@ -453,7 +453,7 @@ int hmmc_map_exclusive(struct hmmc_pages *pages, struct page *page,
 	};
 
 	guard(mutex)(&pages->window->pt_lock);
-	if (!hmmc_pages_valid(pages))
+	if (!hmmc_pages_valid(pages) || hmmc_inject("exclusive_race"))
 		return -EAGAIN;
 	zap_huge(pages);
 	take_from_others(pages);

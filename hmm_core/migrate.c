@@ -35,6 +35,8 @@ bool hmmc_batch_init(struct hmmc_batch *batch, struct hmmc_pool *pool,
 	/* Who is going to wait for mmap_lock takes none of the reserve, see hmmc_pool. */
 	if (reserve == HMMC_FROM_RESERVE)
 		scratch = mempool_alloc(pool->scratch, GFP_KERNEL);
+	else if (hmmc_inject("scratch"))
+		scratch = NULL;
 	else
 		scratch = kmem_cache_alloc(hmmc_scratch_cache, GFP_KERNEL | __GFP_NOWARN);
 	if (!scratch)

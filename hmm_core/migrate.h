@@ -114,6 +114,12 @@ static inline unsigned int hmmc_mpfn_nr_pages(unsigned long mpfn)
 	return mpfn & MIGRATE_PFN_COMPOUND ? HMMC_WINDOW_PAGES : 1;
 }
 
+/* The page of a batch that a test may have fail, in the midst of others that do not. */
+static inline bool hmmc_is_middle(unsigned int i, unsigned int nr, unsigned int npages)
+{
+	return in_range(npages / 2, i, nr);
+}
+
 /* Use the arrays of @scratch, which stays the caller's. The pool and nr_pages are set. */
 void hmmc_batch_use(struct hmmc_batch *batch, struct hmmc_scratch *scratch);
 /* Arrays for @nr_pages; @small may be NULL if that is many. Return: false if there is no memory. */

@@ -43,7 +43,8 @@ static int prepare_mm(struct mm_struct *mm)
 	struct mmu_interval_notifier notifier = {};
 	int ret;
 
-	ret = mmu_interval_notifier_insert(&notifier, mm, 0, PAGE_SIZE, &ignore_ops);
+	ret = hmmc_inject("first_notifier") ? -ENOMEM :
+	      mmu_interval_notifier_insert(&notifier, mm, 0, PAGE_SIZE, &ignore_ops);
 	if (!ret)
 		mmu_interval_notifier_remove(&notifier);
 	return ret;
@@ -53,7 +54,7 @@ static struct hmmc_mirror *mirror_create(struct mm_struct *mm)
 {
 	struct hmmc_mirror *mirror;
 
-	mirror = kzalloc_obj(*mirror);
+	mirror = hmmc_inject("mirror") ? NULL : kzalloc_obj(*mirror);
 	if (!mirror)
 		return ERR_PTR(-ENOMEM);
 	mirror->advices = hmmc_advices_create(mm);
@@ -98,7 +99,8 @@ static struct hmmc_mirror *mirror_get(struct mm_struct *mm)
 	mirror = mirror_create(mm);
 	if (IS_ERR(mirror))
 		return mirror;
-	ret = xa_err(xa_store(&mirrors, (unsigned long)mm, mirror, GFP_KERNEL));
+	ret = hmmc_inject("mirror_slot") ? -ENOMEM :
+	      xa_err(xa_store(&mirrors, (unsigned long)mm, mirror, GFP_KERNEL));
 	if (ret) {
 		mirror_destroy(mirror);
 		return ERR_PTR(ret);
@@ -139,7 +141,7 @@ struct hmmc_attach *hmmc_mirror_attach(struct hmmc_device *device, struct mm_str
 		goto err_exit;
 
 	ret = -ENOMEM;
-	attach = kzalloc_obj(*attach);
+	attach = hmmc_inject("attach") ? NULL : kzalloc_obj(*attach);
 	if (!attach)
 		goto err_exit;
 	attach->device = device;

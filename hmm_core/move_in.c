@@ -75,7 +75,8 @@ static void assign_frames(struct hmmc_batch *batch, unsigned int npages, bool po
 		struct page *from = migrate_pfn_to_page(batch->src[i]);
 
 		nr = hmmc_mpfn_nr_pages(batch->src[i]);
-		if (!(batch->src[i] & MIGRATE_PFN_MIGRATE)) {
+		if (!(batch->src[i] & MIGRATE_PFN_MIGRATE) ||
+		    (hmmc_is_middle(i, nr, npages) && hmmc_inject("collect_in"))) {
 			hmmc_batch_stay(batch, i, nr, HMMC_RESULT_BUSY);
 			continue;
 		}
@@ -139,7 +140,7 @@ static unsigned int move_vma_in(struct hmmc_batch *batch, struct hmmc_move *move
 	unsigned int moved, nr_huge;
 
 	hmmc_batch_stamp(batch, HMMC_PHASE_SETUP);
-	if (migrate_vma_setup(&args)) {
+	if (hmmc_inject("setup_in") || migrate_vma_setup(&args)) {
 		hmmc_batch_stay(batch, 0, (end - start) >> PAGE_SHIFT, HMMC_RESULT_UNSUITABLE);
 		return 0;
 	}
@@ -165,10 +166,13 @@ static void reserve_frames(struct hmmc_batch *batch, struct hmmc_move *move)
 {
 	unsigned long pfn = 0;
 
-	if ((move->flags & HMMC_MOVE_THP) && batch->nr_pages == HMMC_WINDOW_PAGES)
+	if ((move->flags & HMMC_MOVE_THP) && batch->nr_pages == HMMC_WINDOW_PAGES &&
+	    !hmmc_inject("chunk"))
 		pfn = hmmc_pool_reserve_chunk(batch->pool);
 	if (!pfn) {
-		batch->nr_spare = hmmc_pool_reserve(batch->pool, batch->pfns, batch->nr_pages);
+		if (!hmmc_inject("frames"))
+			batch->nr_spare = hmmc_pool_reserve(batch->pool, batch->pfns,
+							    batch->nr_pages);
 		return;
 	}
 	batch->whole_chunk = true;

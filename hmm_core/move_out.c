@@ -54,7 +54,7 @@ static void alloc_spare(struct hmmc_batch *batch, struct vm_area_struct *vma, un
 	memset(batch->pages, 0, nr * sizeof(*batch->pages));
 	batch->nr_spent = 0;
 	batch->nr_spare = 0;
-	if (nr > 1 && !has_policy(vma))
+	if (nr > 1 && !has_policy(vma) && !hmmc_inject("pages"))
 		batch->nr_spare = alloc_pages_bulk(GFP_SYSTEM, nr, batch->pages);
 }
 
@@ -69,6 +69,8 @@ static struct folio *take_page(struct hmmc_batch *batch, struct vm_area_struct *
 {
 	if (batch->nr_spent < batch->nr_spare)
 		return page_folio(batch->pages[batch->nr_spent++]);
+	if (hmmc_inject("page"))
+		return NULL;
 	return vma ? vma_alloc_folio(GFP_SYSTEM, 0, vma, addr) : folio_alloc(GFP_SYSTEM, 0);
 }
 
@@ -113,7 +115,8 @@ static void assign_huge(struct hmmc_batch *batch, unsigned int i, struct page *f
 	struct hmmc_block *block = hmmc_block_of(from);
 	struct folio *folio;
 
-	if (hmmc_pool_is_bad(block, page_to_pfn(from), HMMC_WINDOW_PAGES))
+	if (hmmc_pool_is_bad(block, page_to_pfn(from), HMMC_WINDOW_PAGES) ||
+	    hmmc_inject("huge_page"))
 		folio = NULL;
 	else if (batch->huge)
 		folio = batch->huge;
@@ -142,7 +145,8 @@ static void assign_pages(struct hmmc_batch *batch, unsigned int npages, struct v
 		unsigned long addr = start + i * PAGE_SIZE;
 
 		nr = hmmc_mpfn_nr_pages(batch->src[i]);
-		if (!from || !(batch->src[i] & MIGRATE_PFN_MIGRATE))
+		if (!from || !(batch->src[i] & MIGRATE_PFN_MIGRATE) ||
+		    (hmmc_is_middle(i, nr, npages) && hmmc_inject("collect_out")))
 			hmmc_batch_stay(batch, i, nr, HMMC_RESULT_BUSY);
 		else if (nr > 1)
 			assign_huge(batch, i, from, vma, addr);
@@ -212,7 +216,7 @@ static unsigned int migrate_vma_out(struct hmmc_batch *batch, struct vm_area_str
 	hmmc_batch_stamp(batch, HMMC_PHASE_SETUP);
 	if (mode == OUT_LENT)
 		hmmc_pool_lend(fault_page);
-	ret = migrate_vma_setup(&args);
+	ret = hmmc_inject("setup_out") ? -EINVAL : migrate_vma_setup(&args);
 	if (mode == OUT_LENT)
 		hmmc_pool_take_back(fault_page);
 	if (ret) {
@@ -243,7 +247,7 @@ static unsigned int move_vma_out(struct hmmc_batch *batch, struct hmmc_move *mov
 /* The one variant that mmap_lock.h leaves out. */
 static bool mm_write_trylock(struct mm_struct *mm)
 {
-	if (!down_write_trylock(&mm->mmap_lock))
+	if (hmmc_inject("mmap_lock") || !down_write_trylock(&mm->mmap_lock))
 		return false;
 	mm_lock_seqcount_begin(mm);
 	return true;

@@ -113,6 +113,8 @@ static bool refill_empty(struct hmmc_pool *pool)
 	struct hmmc_block *block;
 	LIST_HEAD(blocks);
 
+	if (hmmc_inject("buddy"))
+		return false;
 	guard(mutex)(&pool->buddy_mutex);
 	list_for_each_entry(block, &pool->blocks, link) {
 		if (gpu_buddy_alloc_blocks(&block->buddy, 0, block->buddy.size, HMMC_WINDOW_SIZE,
@@ -464,7 +466,7 @@ struct hmmc_frames *hmmc_frames_pin(struct hmmc_device *device, u64 size)
 		return ERR_PTR(idx);
 
 	ret = -ENOMEM;
-	frames = kzalloc_obj(*frames);
+	frames = hmmc_inject("pinned_frames") ? NULL : kzalloc_obj(*frames);
 	if (!frames)
 		goto out_exit;
 	frames->pool = pool;

@@ -380,7 +380,8 @@ int hmmc_migrate(struct hmmc_attach *attach, struct hmmc_migrate *migrate)
 		return idx;
 	request.pfns = request.few;
 	if (span_nr_pages(&left) > FEW_PAGES)
-		request.pfns = kmalloc_array(HMMC_WINDOW_PAGES, sizeof(*request.pfns), GFP_KERNEL);
+		request.pfns = hmmc_inject("request_pages") ? NULL :
+			       kmalloc_array(HMMC_WINDOW_PAGES, sizeof(*request.pfns), GFP_KERNEL);
 	if (!request.pfns) {
 		request_exit(attach, idx);
 		return -ENOMEM;
@@ -499,7 +500,8 @@ static int snapshot_window(struct hmmc_attach *attach, const struct hmmc_span *s
 	unsigned int i;
 	int ret;
 
-	pages.pfns = kmalloc_array(nr, sizeof(*pages.pfns), GFP_KERNEL);
+	pages.pfns = hmmc_inject("snapshot_pages") ? NULL :
+		     kmalloc_array(nr, sizeof(*pages.pfns), GFP_KERNEL);
 	if (!pages.pfns)
 		return -ENOMEM;
 	pages.window = hmmc_window_get(attach->mirror, span->start);

@@ -3,11 +3,12 @@
  * Counters, and debugfs: hmm_core/<device>/stats and
  * hmm_core/<device>/mirrors/<number>/stats, one "name value" per line. Two knobs:
  * hmm_core/<device>/thp, and hmm_core/exclusive, with which a test shows that
- * atomics need exclusive entries.
+ * atomics need exclusive entries. And hmm_core/inject, see inject.c.
  */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
 
+#include "inject.h"
 #include "mirror.h"
 #include "pool.h"
 
@@ -124,6 +125,7 @@ void hmmc_stats_init(void)
 {
 	root = debugfs_create_dir("hmm_core", NULL);
 	debugfs_create_bool("exclusive", 0644, root, &hmmc_exclusive);
+	hmmc_inject_init(root);
 }
 
 void hmmc_stats_exit(void)

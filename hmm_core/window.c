@@ -63,6 +63,8 @@ static bool invalidate(struct mmu_interval_notifier *notifier,
 		mutex_lock(&window->pt_lock);
 	else if (!mutex_trylock(&window->pt_lock))
 		return false;
+	if (mmu_notifier_range_blockable(range))
+		hmmc_inject_delay("notifier_slow");
 
 	if (!owner)
 		mmu_interval_set_seq(notifier, cur_seq);
@@ -117,7 +119,7 @@ static struct hmmc_window *window_create(struct hmmc_mirror *mirror, unsigned lo
 	struct hmmc_window *window;
 	int ret;
 
-	window = kzalloc_obj(*window, GFP_KERNEL_ACCOUNT);
+	window = hmmc_inject("window") ? NULL : kzalloc_obj(*window, GFP_KERNEL_ACCOUNT);
 	if (!window)
 		return ERR_PTR(-ENOMEM);
 	window->mirror = mirror;
@@ -171,7 +173,8 @@ struct hmmc_window *hmmc_window_get(struct hmmc_mirror *mirror, unsigned long ad
 		if (IS_ERR(fresh))
 			return fresh;
 		refcount_set(&fresh->refs, 2);
-		ret = xa_insert(&mirror->windows, window_index(addr), fresh, GFP_KERNEL);
+		ret = hmmc_inject("window_slot") ? -ENOMEM :
+		      xa_insert(&mirror->windows, window_index(addr), fresh, GFP_KERNEL);
 		if (!ret) {
 			atomic_inc(&mirror->nr_windows);
 			return fresh;
@@ -191,7 +194,8 @@ static struct hmmc_view *view_create(struct hmmc_window *window, struct hmmc_att
 	struct hmmc_view *view;
 	int ret;
 
-	view = kzalloc_flex(*view, dma, device->dma_unmap ? HMMC_WINDOW_PAGES : 0,
+	view = hmmc_inject("view") ? NULL :
+	       kzalloc_flex(*view, dma, device->dma_unmap ? HMMC_WINDOW_PAGES : 0,
 			    GFP_KERNEL_ACCOUNT);
 	if (!view)
 		return ERR_PTR(-ENOMEM);
