@@ -155,6 +155,7 @@ static void pool_free(struct hmmc_pool *pool)
 
 	list_for_each_entry_safe(block, next, &pool->blocks, link)
 		block_free(block);
+	hmmc_reserve_fini(pool);
 	mempool_destroy(pool->scratch);
 	kfree(pool);
 }
@@ -187,9 +188,11 @@ struct hmmc_pool *hmmc_pool_create(struct hmmc_device *device, u64 size)
 	mutex_init(&pool->buddy_mutex);
 	spin_lock_init(&pool->lock);
 
+	hmmc_reserve_init(pool);
+
 	pool->scratch = mempool_create(SCRATCH_MIN, scratch_alloc, scratch_free, NULL);
 	if (!pool->scratch) {
-		kfree(pool);
+		pool_free(pool);
 		return ERR_PTR(-ENOMEM);
 	}
 

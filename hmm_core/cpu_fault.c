@@ -21,6 +21,12 @@
 #include "pool.h"
 #include "trace.h"
 
+/*
+ * Times to try the page alone before the access fails or is tried again: a copy
+ * that fails may be the fault of an engine that was just reset.
+ */
+#define MAX_ALONE	3
+
 /* The part of the VMA to bring back with the page that was touched. */
 static struct hmmc_span around(struct vm_fault *vmf, struct hmmc_block *block)
 {
@@ -38,6 +44,17 @@ static struct hmmc_span around(struct vm_fault *vmf, struct hmmc_block *block)
 	return span;
 }
 
+/* vmf->page is the first of a large folio that one entry maps. */
+static bool faulted_is_bad(const struct vm_fault *vmf, struct hmmc_block *block)
+{
+	unsigned long pfn = page_to_pfn(vmf->page);
+
+	if (!vmf->pte)
+		pfn = ALIGN_DOWN(pfn, HMMC_WINDOW_PAGES) +
+		      (vmf->address >> PAGE_SHIFT) % HMMC_WINDOW_PAGES;
+	return hmmc_pool_is_bad(block, pfn, 1);
+}
+
 static vm_fault_t serve(struct vm_fault *vmf, struct hmmc_block *block)
 {
 	struct hmmc_span page = {
@@ -46,6 +63,7 @@ static vm_fault_t serve(struct vm_fault *vmf, struct hmmc_block *block)
 	};
 	struct hmmc_span span = around(vmf, block);
 	enum hmmc_result result;
+	unsigned int tries;
 
 	if (!vmf->pte) {
 		vm_fault_t ret = hmmc_move_faulted_whole(block->pool, vmf);
@@ -53,20 +71,21 @@ static vm_fault_t serve(struct vm_fault *vmf, struct hmmc_block *block)
 		if (ret)
 			return ret;
 	}
-	result = hmmc_move_faulted(block->pool, vmf, &span);
-	if (result != HMMC_RESULT_MOVED && span.end - span.start > PAGE_SIZE)
-		result = hmmc_move_faulted(block->pool, vmf, &page);
+	/* The ladder: with what is around it; alone; alone, and with what is in reserve. */
+	result = hmmc_move_faulted(block->pool, vmf, &span, false);
+	for (tries = 0; tries < MAX_ALONE && result != HMMC_RESULT_MOVED; tries++)
+		result = hmmc_move_faulted(block->pool, vmf, &page, tries > 0);
 
 	switch (result) {
 	case HMMC_RESULT_MOVED:
 		return 0;
 	case HMMC_RESULT_NO_MEMORY:
 		return VM_FAULT_OOM;
-	case HMMC_RESULT_UNSUITABLE:
-		return VM_FAULT_HWPOISON;
 	case HMMC_RESULT_COPY_FAILED:
 		return VM_FAULT_SIGBUS;
 	default:
+		if (faulted_is_bad(vmf, block))
+			return VM_FAULT_HWPOISON;
 		/*
 		 * Somebody else moves or holds the page. The access is tried again
 		 * when this returns; do not let it spin.

@@ -307,6 +307,10 @@ struct hmmc_device_stats {
 	u64 evicted_chunks;
 	/** @evict_failed: chunks that could not be emptied. */
 	u64 evict_failed;
+	/** @reserve: pages set aside for CPU faults that find no memory. */
+	u64 reserve;
+	/** @reserve_taken: of such pages, how many were taken. */
+	u64 reserve_taken;
 };
 
 /**

@@ -71,6 +71,7 @@ enum hmmc_phase {
  * @reserve: where @scratch comes from
  * @huge: out: a large page that was allocated before, or NULL
  * @evict_mode: out: how hard to try, without a VMA
+ * @last_resort: out: take pages of pool->reserve where there is no memory
  */
 struct hmmc_batch {
 	struct hmmc_pool *pool;
@@ -92,6 +93,7 @@ struct hmmc_batch {
 	enum hmmc_reserve reserve;
 	struct folio *huge;
 	enum hmmc_evict_mode evict_mode;
+	bool last_resort;
 };
 
 static inline void hmmc_batch_stamp(struct hmmc_batch *batch, enum hmmc_phase phase)

@@ -67,11 +67,16 @@ static void free_spare(struct hmmc_batch *batch)
 static struct folio *take_page(struct hmmc_batch *batch, struct vm_area_struct *vma,
 			       unsigned long addr)
 {
+	struct folio *folio = NULL;
+
 	if (batch->nr_spent < batch->nr_spare)
 		return page_folio(batch->pages[batch->nr_spent++]);
-	if (hmmc_inject("page"))
-		return NULL;
-	return vma ? vma_alloc_folio(GFP_SYSTEM, 0, vma, addr) : folio_alloc(GFP_SYSTEM, 0);
+	if (!hmmc_inject("page"))
+		folio = vma ? vma_alloc_folio(GFP_SYSTEM, 0, vma, addr) :
+			      folio_alloc(GFP_SYSTEM, 0);
+	if (!folio && batch->last_resort)
+		folio = hmmc_reserve_take(batch->pool);
+	return folio;
 }
 
 static bool assign_page(struct hmmc_batch *batch, unsigned int i, struct page *from,
@@ -404,7 +409,7 @@ vm_fault_t hmmc_move_faulted_whole(struct hmmc_pool *pool, struct vm_fault *vmf)
 }
 
 enum hmmc_result hmmc_move_faulted(struct hmmc_pool *pool, struct vm_fault *vmf,
-				   const struct hmmc_span *span)
+				   const struct hmmc_span *span, bool last_resort)
 {
 	unsigned int i = (ALIGN_DOWN(vmf->address, PAGE_SIZE) - span->start) >> PAGE_SHIFT;
 	unsigned int nr_pages = (span->end - span->start) >> PAGE_SHIFT;
@@ -416,6 +421,7 @@ enum hmmc_result hmmc_move_faulted(struct hmmc_pool *pool, struct vm_fault *vmf,
 	if (!hmmc_batch_init(&batch, pool, &small, nr_pages, HMMC_FROM_RESERVE))
 		return HMMC_RESULT_NO_MEMORY;
 	batch.results = results;
+	batch.last_resort = last_resort;
 	memset(results, HMMC_RESULT_BUSY, nr_pages);
 	/* From the table entry of one page, core mm splits with the fault's reference. */
 	moved = migrate_vma_out(&batch, vmf->vma, span->start, span->end,

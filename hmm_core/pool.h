@@ -16,6 +16,7 @@
 #include <linux/mempool.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
 
 #include "device.h"
 
@@ -109,7 +110,25 @@ enum hmmc_pool_count {
 	HMMC_POOL_THP_OUT,
 	HMMC_POOL_EVICTED_CHUNKS,
 	HMMC_POOL_EVICT_FAILED,
+	HMMC_POOL_RESERVE_TAKEN,
 	HMMC_POOL_NR_COUNTS,
+};
+
+/* System pages that are set aside: 256 KiB, or as many faults one after the other. */
+#define HMMC_RESERVE_SIZE	64
+
+/**
+ * struct hmmc_reserve_pages - system pages for CPU faults that find no memory
+ * @nr: entries of @pages that exist
+ * @pages: with a reference each
+ * @refill: makes them HMMC_RESERVE_SIZE again
+ */
+struct hmmc_reserve_pages {
+	/* Guards @nr and @pages. */
+	spinlock_t lock;
+	unsigned int nr;
+	struct page *pages[HMMC_RESERVE_SIZE];
+	struct delayed_work refill;
 };
 
 /**
@@ -144,6 +163,7 @@ struct hmmc_pool {
 	 * eviction. Neither waits for mmap_lock with one in hand.
 	 */
 	mempool_t *scratch;
+	struct hmmc_reserve_pages reserve;
 	atomic64_t count[HMMC_POOL_NR_COUNTS];
 };
 
@@ -198,6 +218,14 @@ struct hmmc_chunk *hmmc_pool_close_victim(struct hmmc_pool *pool, unsigned long 
 					  unsigned int *nr);
 /* Hand out frames of a closed chunk again. */
 void hmmc_pool_reopen(struct hmmc_chunk *chunk);
+
+/* ---- reserve.c: system pages --------------------------------------------- */
+
+/* Starts to fill it; nobody need wait for that. */
+void hmmc_reserve_init(struct hmmc_pool *pool);
+void hmmc_reserve_fini(struct hmmc_pool *pool);
+/* A page with one reference, or NULL. Does not sleep. */
+struct folio *hmmc_reserve_take(struct hmmc_pool *pool);
 
 /* ---- block.c: struct pages ----------------------------------------------- */
 
@@ -300,9 +328,12 @@ int hmmc_move_out(struct hmmc_move *move);
  * and nothing has changed; VM_FAULT_RETRY: mmap_lock was dropped, look again.
  */
 vm_fault_t hmmc_move_faulted_whole(struct hmmc_pool *pool, struct vm_fault *vmf);
-/* Move out a span of the faulting VMA. Return: what became of the page that faulted. */
+/*
+ * Move out a span of the faulting VMA; with pages of pool->reserve, where there is
+ * no memory, if @last_resort. Return: what became of the page that faulted.
+ */
 enum hmmc_result hmmc_move_faulted(struct hmmc_pool *pool, struct vm_fault *vmf,
-				   const struct hmmc_span *span);
+				   const struct hmmc_span *span, bool last_resort);
 /*
  * Move frames out by PFN, whoever maps them; see hmmc_pool_close_victim(). None
  * may be of a large folio that an entry of its size maps. Return: how many.

@@ -33,6 +33,8 @@ void hmmc_device_stats(struct hmmc_device *device, struct hmmc_device_stats *sta
 	stats->thp_out = atomic64_read(&pool->count[HMMC_POOL_THP_OUT]);
 	stats->evicted_chunks = atomic64_read(&pool->count[HMMC_POOL_EVICTED_CHUNKS]);
 	stats->evict_failed = atomic64_read(&pool->count[HMMC_POOL_EVICT_FAILED]);
+	stats->reserve = READ_ONCE(pool->reserve.nr);
+	stats->reserve_taken = atomic64_read(&pool->count[HMMC_POOL_RESERVE_TAKEN]);
 }
 EXPORT_SYMBOL_GPL(hmmc_device_stats);
 
@@ -69,6 +71,8 @@ static int device_show(struct seq_file *seq, void *unused)
 	seq_printf(seq, "thp_out %llu\n", stats.thp_out);
 	seq_printf(seq, "evicted_chunks %llu\n", stats.evicted_chunks);
 	seq_printf(seq, "evict_failed %llu\n", stats.evict_failed);
+	seq_printf(seq, "reserve %llu\n", stats.reserve);
+	seq_printf(seq, "reserve_taken %llu\n", stats.reserve_taken);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(device);
