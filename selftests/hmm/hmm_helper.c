@@ -32,6 +32,7 @@ static int device_open(unsigned int index, struct dummy_device **dev)
 		if (dummy_device_info(*dev)->index == index)
 			return 0;
 		dummy_device_close(*dev);
+		*dev = NULL;
 	}
 	return -ENODEV;
 }
@@ -390,6 +391,22 @@ int hugetlb_free(char *mem)
 		return -errno;
 	snprintf(text, sizeof(text), "%lld", nr_hugetlb_before);
 	return file_write(nr_hugetlb, text);
+}
+
+void mem_free(char *mem)
+{
+	unsigned int i, last;
+
+	for (last = 0; mems[last].start; last++)
+		;
+	for (i = 0; i < last; i++) {
+		if ((char *)mems[i].start < mem && mem < (char *)mems[i].start + mems[i].size) {
+			munmap(mems[i].start, mems[i].size);
+			mems[i] = mems[last - 1];
+			mems[last - 1].start = NULL;
+			return;
+		}
+	}
 }
 
 void mem_free_all(void)

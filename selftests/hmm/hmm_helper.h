@@ -128,6 +128,8 @@ char *mem_map(size_t size, int prot, int flags, int fd);
 /* One private hugetlb page of HUGE_SIZE, not populated. NULL: there is none to be had. */
 char *hugetlb_alloc(void);
 int hugetlb_free(char *mem);
+/* Unmap what mem_alloc() or mem_map() returned, or NULL. */
+void mem_free(char *mem);
 /* Unmap all of it. */
 void mem_free_all(void);
 /* Whether the CPU maps [start, start + size) by huge pages only. */
