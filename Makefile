@@ -16,6 +16,7 @@ help:
 	@echo 'First look:'
 	@echo '  demo            - build all, boot a VM, run the demonstration'
 	@echo '  check           - every check and test; the last line counts them'
+	@echo '  check-debug     - what needs a kernel, on one with KASAN and lockdep'
 	@echo
 	@echo 'Build:'
 	@echo '  modules         - hmm_core.ko and dummy_gpu.ko'
@@ -151,9 +152,12 @@ ifneq ($(HMM_IN_ROOT),1)
 .PHONY: build
 build: modules tools tests toy
 
-.PHONY: check expect demo shell selftests igt bench
+.PHONY: check check-debug expect demo shell selftests igt bench
 check:
 	@selftests/check/all
+
+check-debug:
+	@selftests/check/all --debug
 
 expect:
 	@selftests/check/all --expect
@@ -167,7 +171,7 @@ shell: modules tools
 # Some want a second device.
 selftests: build
 	@DUMMY_GPU_ARGS='$(or $(DUMMY_GPU_ARGS),nr_devices=2)' $(VM) --timeout 3000 -- \
-		/out/kselftest/run_kselftest.sh $(if $(filter debug,$(KERNEL)),-o 600)
+		/out/kselftest/run_kselftest.sh $(if $(filter debug,$(KERNEL)),-o 3000)
 
 igt: modules igt_tests
 	@$(VM) --timeout 1800 -- selftests/igt/run.sh /out/results

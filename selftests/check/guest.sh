@@ -15,11 +15,21 @@ demo_prints_json()
 		python3 -c 'import json, sys; assert [json.loads(line) for line in sys.stdin]'
 }
 
-/out/kselftest/run_kselftest.sh 2>&1 | tee "$results/kselftest.tap"
+limit=()
+toy=/out/toy/toy_gpu.ko
+case $(uname -r) in
+*-debug)
+	# KASAN and lockdep have their price.
+	limit=(-o 3000)
+	toy=/out/toy-debug/toy_gpu.ko
+	;;
+esac
+
+/out/kselftest/run_kselftest.sh "${limit[@]}" 2>&1 | tee "$results/kselftest.tap"
 
 { tap demo_prints_json demo_prints_json; tap_done; } | tee "$results/demo.tap"
 
-if [ -e /out/toy/toy_gpu.ko ]; then
-	Documentation/toy/test.sh /out/toy/toy_gpu.ko 2>&1 | tee "$results/toy.tap"
+if [ -e "$toy" ]; then
+	Documentation/toy/test.sh "$toy" 2>&1 | tee "$results/toy.tap"
 fi
 exit 0

@@ -145,7 +145,7 @@ static void sweep(struct __test_metadata *_metadata, state *self, enum mem_kind 
 		ASSERT_EQ(0, flow->arrange ? flow->arrange(self) : 0);
 
 		/* A flow that goes page by page has hundreds that are alike. */
-		nth += 1 + nth / 32;
+		nth += 1 + nth / 16;
 		arm(nth);
 		ret = flow->act(self);
 		fired = disarm();
