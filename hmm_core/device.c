@@ -155,12 +155,6 @@ static void bring_home(struct hmmc_attach *attach, unsigned long end)
 	hmmc_mirror_exit(mirror);
 }
 
-static bool pool_is_empty(struct hmmc_pool *pool)
-{
-	guard(spinlock_irqsave)(&pool->lock);
-	return !pool->nr_used;
-}
-
 int hmmc_device_drain(struct hmmc_device *device, unsigned int timeout_ms)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(timeout_ms);
@@ -174,15 +168,7 @@ int hmmc_device_drain(struct hmmc_device *device, unsigned int timeout_ms)
 			bring_home(attach, end);
 		}
 	}
-	/* A page may be locked or referenced for a moment: look again for a while. */
-	while (!pool_is_empty(device->pool)) {
-		if (time_after(jiffies, end))
-			return -EBUSY;
-		if (!hmmc_evict(device->pool, hmmc_pool_nr_free(device->pool) + 1,
-				HMMC_EVICT_STUBBORN))
-			schedule_timeout_uninterruptible(1);
-	}
-	return 0;
+	return hmmc_evict_all(device->pool, end);
 }
 EXPORT_SYMBOL_GPL(hmmc_device_drain);
 

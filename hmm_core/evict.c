@@ -8,6 +8,7 @@
  * lock_for_out() in move_out.c. A chunk that is being evicted is closed, so the
  * frames it frees are not taken before it is empty. Runs with no lock held.
  */
+#include <linux/jiffies.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 
@@ -114,4 +115,22 @@ u64 hmmc_evict(struct hmmc_pool *pool, u64 nr, enum hmmc_evict_mode mode)
 	}
 	mempool_free(scratch, pool->scratch);
 	return evicted;
+}
+
+static bool pool_is_empty(struct hmmc_pool *pool)
+{
+	guard(spinlock_irqsave)(&pool->lock);
+	return !pool->nr_used;
+}
+
+int hmmc_evict_all(struct hmmc_pool *pool, unsigned long end)
+{
+	/* A page may be locked or referenced for a moment: look again for a while. */
+	while (!pool_is_empty(pool)) {
+		if (time_after(jiffies, end))
+			return -EBUSY;
+		if (!hmmc_evict(pool, hmmc_pool_nr_free(pool) + 1, HMMC_EVICT_STUBBORN))
+			schedule_timeout_uninterruptible(1);
+	}
+	return 0;
 }

@@ -7,6 +7,7 @@
 #include "device.h"
 #include "mirror.h"
 #include "pool.h"
+#include "suspend.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
@@ -17,6 +18,11 @@ static int __init hmm_core_init(void)
 
 	if (ret)
 		return ret;
+	ret = hmmc_suspend_init();
+	if (ret) {
+		hmmc_blocks_exit();
+		return ret;
+	}
 	hmmc_stats_init();
 	return 0;
 }
@@ -24,6 +30,7 @@ static int __init hmm_core_init(void)
 static void __exit hmm_core_exit(void)
 {
 	hmmc_stats_exit();
+	hmmc_suspend_exit();
 	hmmc_blocks_exit();
 	/* Windows and advice are freed by RCU, with no callback of ours. */
 }

@@ -166,6 +166,8 @@ static void reserve_frames(struct hmmc_batch *batch, struct hmmc_move *move)
 {
 	unsigned long pfn = 0;
 
+	if (READ_ONCE(batch->pool->asleep))
+		return;
 	if ((move->flags & HMMC_MOVE_THP) && batch->nr_pages == HMMC_WINDOW_PAGES &&
 	    !hmmc_inject("chunk"))
 		pfn = hmmc_pool_reserve_chunk(batch->pool);

@@ -142,6 +142,8 @@ struct hmmc_pool {
 	 * be looked at. Read inside hmmc_srcu, or by who entered the device.
 	 */
 	bool gone;
+	/* The machine sleeps, or is about to: no frame is handed out. */
+	bool asleep;
 	struct hmmc_device *device;
 	struct list_head blocks;	/* fixed after creation for now */
 
@@ -379,5 +381,10 @@ vm_fault_t hmmc_migrate_to_ram(struct vm_fault *vmf);
 
 /* Evict until @nr frames are free or nothing moves. Return: frames moved. */
 u64 hmmc_evict(struct hmmc_pool *pool, u64 nr, enum hmmc_evict_mode mode);
+/*
+ * Evict until no frame is used, or until @end, in jiffies, has passed. Nobody
+ * reserves frames any more. Return: 0, or -EBUSY.
+ */
+int hmmc_evict_all(struct hmmc_pool *pool, unsigned long end);
 
 #endif
