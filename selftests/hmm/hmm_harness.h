@@ -11,6 +11,7 @@
 
 /* What is missing when a test is skipped. */
 #define NO_HUGETLB	"needs a free hugetlb page of 2 MiB"
+#define NO_ZRAM		"needs zram"
 #define NO_HUGE		"needs free 2 MiB pages and THP enabled"
 
 /* For FIXTURE_SETUP: open device @nr, or skip the test saying what is missing. */

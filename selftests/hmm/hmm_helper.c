@@ -675,3 +675,34 @@ int knob_write(const char *name, const char *text)
 	snprintf(path, sizeof(path), "/sys/kernel/debug/hmm_core/%s", name);
 	return file_write(path, text);
 }
+
+#define ZRAM_CONTROL	"/sys/class/zram-control/"
+
+int zram_add(size_t size)
+{
+	char path[64], text[24];
+	int disk, ret;
+
+	disk = file_read(ZRAM_CONTROL "hot_add");
+	if (disk < 0)
+		return -ENODEV;
+	snprintf(path, sizeof(path), "/sys/block/zram%d/disksize", disk);
+	snprintf(text, sizeof(text), "%zu", size);
+	ret = file_write(path, text);
+	if (ret) {
+		zram_remove(disk);
+		return ret;
+	}
+	return disk;
+}
+
+int zram_remove(int disk)
+{
+	char text[24];
+	int ret = 0;
+
+	snprintf(text, sizeof(text), "%d", disk);
+	/* The kernel itself opens a disk for a moment when it is closed. */
+	eventually(!(ret = file_write(ZRAM_CONTROL "hot_remove", text)));
+	return ret;
+}

@@ -206,4 +206,9 @@ int file_write(const char *path, const char *text);
 /* /sys/kernel/debug/hmm_core/@name */
 int knob_write(const char *name, const char *text);
 
+/* A disk of compressed memory, /dev/zram<N> of page size blocks. Returns N or an errno. */
+int zram_add(size_t size);
+/* Nobody has it open any more. */
+int zram_remove(int disk);
+
 #endif
