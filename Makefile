@@ -113,6 +113,7 @@ tests: tools igt_tests
 		INSTALL_PATH=$(OUT)/kselftest install
 	+@[ ! -e selftests/perf/Makefile ] || \
 		$(LOCKED) $(MAKE) $(QUIET) $(JOBS) -C selftests/perf O=$(OUT)/perf TOOLS=$(OUT)/tools
+	+@$(LOCKED) $(MAKE) $(QUIET) $(JOBS) -C selftests/stress O=$(OUT)/stress TOOLS=$(OUT)/tools
 
 igt_tests:
 	+@$(LOCKED) $(MAKE) $(QUIET) $(JOBS) -C selftests/igt O=$(OUT)/igt
