@@ -31,6 +31,7 @@ help:
 	@echo '  style           - include rule, checkpatch, sparse, W=1'
 	@echo '  checkpatch, sparse - one of these alone'
 	@echo '  selftests       - the kselftests, in a VM'
+	@echo '  stress          - random operations for SECONDS=60, in a VM; SEED=N again'
 	@echo '  igt             - the device-agnostic tests of IGT, and ours, in a VM'
 	@echo '  bench           - what an operation costs, in counted instructions'
 	@echo '  shell           - a VM with the modules loaded'
@@ -45,6 +46,7 @@ help:
 	@echo '  HMM_OUT=DIR     - where the results go (a directory in the cache)'
 	@echo '  HMM_MIRROR=URL  - the Debian mirror (that of this machine)'
 	@echo '  DUMMY_GPU_ARGS  - parameters of dummy_gpu in the VM'
+	@echo '  SECONDS, SEED, OPS - of stress: how long, which, made of what'
 
 # What runs inside the root, with the tree read-only at /src.
 IN_ROOT := modules tools tests igt_tests toy unit style checkpatch sparse includes docs
@@ -154,6 +156,7 @@ ifneq ($(HMM_IN_ROOT),1)
 build: modules tools tests toy
 
 .PHONY: check check-debug expect demo shell selftests igt bench
+.PHONY: check expect demo shell selftests stress igt bench
 check:
 	@selftests/check/all
 
@@ -173,6 +176,14 @@ shell: modules tools
 selftests: build
 	@DUMMY_GPU_ARGS='$(or $(DUMMY_GPU_ARGS),nr_devices=2)' $(VM) --timeout 3000 -- \
 		/out/kselftest/run_kselftest.sh $(if $(filter debug,$(KERNEL)),-o 3000)
+
+# More memory than the devices have, or nothing would be evicted.
+SECONDS	:= $(or $(SECONDS),60)
+stress: build
+	@DUMMY_GPU_ARGS='$(or $(DUMMY_GPU_ARGS),nr_devices=2 vram_mb=16)' \
+		$(VM) --timeout $$((3 * $(SECONDS) + 600)) -- /out/stress/hmm_stress \
+		--seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(OPS),--ops $(OPS)) \
+		$(if $(filter debug,$(KERNEL)),--stuck 300) $(if $(V),--verbose)
 
 igt: modules igt_tests
 	@$(VM) --timeout 1800 -- selftests/igt/run.sh /out/results

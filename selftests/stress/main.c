@@ -22,7 +22,7 @@ struct options options = {
 struct verdict *verdict;
 
 static pid_t tester;
-static uint64_t cpu_fault_errors;
+static struct drm_dummy_gpu_device_stats stats;
 static int64_t leak = -1;
 
 bool has_failed(void)
@@ -30,6 +30,24 @@ bool has_failed(void)
 	return __atomic_load_n(&verdict->bad_words, __ATOMIC_RELAXED) ||
 	       __atomic_load_n(&verdict->bad_counters, __ATOMIC_RELAXED) ||
 	       __atomic_load_n(&verdict->bad_results, __ATOMIC_RELAXED);
+}
+
+void tolerate(const char *what, long ret)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(verdict->tolerated); i++) {
+		struct tolerated *entry = &verdict->tolerated[i];
+		const char *none = NULL;
+
+		if (!entry->what && __atomic_compare_exchange_n(&entry->what, &none, what, false,
+								__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			entry->ret = ret;
+		if (entry->what == what && entry->ret == ret) {
+			count(&entry->nr);
+			return;
+		}
+	}
 }
 
 static unsigned int nr_claims;
@@ -43,15 +61,21 @@ static void claim(bool holds, const char *name)
 
 static void print_summary(void)
 {
-	unsigned int i;
+	const struct tolerated *entry;
 
-	printf("# %llu operations, %llu documented failures\n", (unsigned long long)verdict->done,
-	       (unsigned long long)verdict->tolerated);
-	for (i = 0; i < sizeof(verdict->reasons) / sizeof(verdict->reasons[0]); i++) {
-		if (verdict->reasons[i])
-			printf("# jobs that failed, %s: %llu\n", dummy_reason_name(i),
-			       (unsigned long long)verdict->reasons[i]);
-	}
+	printf("# %llu operations\n", (unsigned long long)verdict->done);
+	for (entry = verdict->tolerated; entry->what; entry++)
+		printf("# failed as it may: %s, %s: %llu times\n", entry->what,
+		       entry->ret > 0 ? dummy_reason_name(entry->ret) : strerror(-entry->ret),
+		       (unsigned long long)entry->nr);
+	printf("# pages in %llu, out %llu and %llu by %llu CPU faults; of 2 MiB in %llu, out %llu\n",
+	       (unsigned long long)stats.migrated_in, (unsigned long long)stats.migrated_out,
+	       (unsigned long long)stats.cpu_fault_pages, (unsigned long long)stats.cpu_faults,
+	       (unsigned long long)stats.thp_in, (unsigned long long)stats.thp_out);
+	printf("# device faults %llu, chunks evicted %llu, not %llu, jobs %llu, failed %llu\n",
+	       (unsigned long long)stats.device_faults, (unsigned long long)stats.evicted_chunks,
+	       (unsigned long long)stats.evict_failed, (unsigned long long)stats.jobs_done,
+	       (unsigned long long)stats.jobs_failed);
 }
 
 void finish(const char *how)
@@ -66,7 +90,7 @@ void finish(const char *how)
 	claim(!verdict->bad_counters, "atomic_adds_of_cpu_and_devices_sum_up");
 	claim(!verdict->bad_results, "every_failure_was_a_documented_one");
 	claim(!how, "it_comes_to_its_end");
-	claim(!how && !cpu_fault_errors, "no_cpu_fault_failed");
+	claim(!how && !stats.cpu_fault_errors, "no_cpu_fault_failed");
 	claim(!how && !leak, "counters_return_to_the_baseline");
 	printf("1..%u\n", nr_claims);
 	fflush(stdout);
@@ -107,14 +131,27 @@ static void parse(int argc, char **argv)
 	options.seed = now.tv_nsec / 1000 + now.tv_sec % 1000 * 1000000;
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
 		switch (option) {
-		case 't': options.seconds = strtoul(optarg, NULL, 0); break;
-		case 's': options.seed = strtoull(optarg, NULL, 0); break;
-		case 'n': options.nr_workers = strtoul(optarg, NULL, 0); break;
-		case 'o': options.ops = optarg; break;
-		case 'w': options.stuck_seconds = strtoul(optarg, NULL, 0); break;
-		case 'v': options.verbose = true; break;
-		case 'h': usage(stdout); exit(0);
-		default: usage(stderr); exit(2);
+		case 't':
+			options.seconds = strtoul(optarg, NULL, 0);
+			break;
+		case 's':
+			options.seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'n':
+			options.nr_workers = strtoul(optarg, NULL, 0);
+			break;
+		case 'o':
+			options.ops = optarg;
+			break;
+		case 'w':
+			options.stuck_seconds = strtoul(optarg, NULL, 0);
+			break;
+		case 'v':
+			options.verbose = true;
+			break;
+		default:
+			usage(option == 'h' ? stdout : stderr);
+			exit(option == 'h' ? 0 : 2);
 		}
 	}
 	if (optind < argc || !options.nr_workers || options.nr_workers > MAX_WORKERS ||
@@ -161,10 +198,20 @@ static void begin(void)
 		workers[i].id = i;
 		must(worker_init(&workers[i]), "worker");
 	}
-	cpu_fault_errors = devices_cpu_fault_errors();
+	stats = devices_stats();
 	catch_signals();
 	printf("# %zu MiB, %u devices, %u VMs, %u threads, %u s\n", arena_size() / MIB, nr_devices,
 	       nr_slots, options.nr_workers, options.seconds);
+}
+
+/* What was before is none of ours. */
+static void subtract_stats(struct drm_dummy_gpu_device_stats now)
+{
+	uint64_t *before = (uint64_t *)&stats, *after = (uint64_t *)&now;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(stats) / sizeof(*before); i++)
+		before[i] = after[i] - before[i];
 }
 
 static void end(void)
@@ -173,7 +220,7 @@ static void end(void)
 
 	if (!has_failed())
 		model_check_all(&workers[0]);
-	cpu_fault_errors = devices_cpu_fault_errors() - cpu_fault_errors;
+	subtract_stats(devices_stats());
 	for (i = 0; i < options.nr_workers; i++)
 		worker_exit(&workers[i]);
 	must(devices_exit(), "devices");

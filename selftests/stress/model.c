@@ -242,11 +242,22 @@ static void print_snapshots(FILE *out, char *page)
 		if (pthread_rwlock_tryrdlock(&slots[i].lock))
 			continue;
 		if (!dummy_snapshot(slots[i].vm, page, PAGE, &shown))
-			fprintf(out, "#   VM %u of device %u: place %s, order %u, flags %x, device %u\n",
-				i, slots[i].device, dummy_place_name(shown.place), shown.order,
-				shown.flags, shown.device);
+			fprintf(out, "#   VM %u of device %u: %s %u, order %u, flags %x\n", i,
+				slots[i].device, dummy_place_name(shown.place), shown.device,
+				shown.order, shown.flags);
 		pthread_rwlock_unlock(&slots[i].lock);
 	}
+}
+
+/* The address may be mapped for nobody, or elsewhere, at this moment. */
+static void print_now(FILE *out, char *addr)
+{
+	int fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	uint64_t word;
+
+	if (pread(fd, &word, sizeof(word), dummy_addr(addr)) == sizeof(word))
+		print_word(out, "now", word);
+	close(fd);
 }
 
 /* One write for the whole of it, for nothing can be locked that a child may need. */
@@ -266,11 +277,11 @@ static void report(struct worker *w, const char *how, char *home, size_t offset,
 	fprintf(out, "# MISMATCH seed %llu worker %u%s operation %llu, %s\n",
 		(unsigned long long)options.seed, w->id, w->is_child ? " (child)" : "",
 		(unsigned long long)w->nr, how);
-	fprintf(out, "#   address %p, page %zu of the arena, offset %zu of %zu at %p: %zu words bad\n",
-		addr, page_of(addr), offset, size, home, nr_bad);
+	fprintf(out, "#   address %p, page %zu, offset %zu of %zu at %p: %zu words bad\n", addr,
+		page_of(addr), offset, size, home, nr_bad);
 	print_word(out, "expected", want);
 	print_word(out, "found", found);
-	print_word(out, "now", *(volatile uint64_t *)addr);
+	print_now(out, addr);
 	fprintf(out, "#   the page was %s\n", place_name(place));
 	if (!w->is_child)
 		print_snapshots(out, page);

@@ -496,8 +496,6 @@ static struct op ops[] = {
 	{ "snapshot", 2, NULL, mess_snapshot },
 };
 
-#define NR_OPS	(sizeof(ops) / sizeof(ops[0]))
-
 static unsigned int all_weights, mess_weights;
 
 static bool is_in_list(const char *list, const char *name)
@@ -520,9 +518,9 @@ static int check_list(const char *list)
 	while (*list) {
 		if (sscanf(list, "%31[^,]%n", name, &len) != 1)
 			return -EINVAL;
-		for (i = 0; i < NR_OPS && strcmp(ops[i].name, name); i++)
+		for (i = 0; i < ARRAY_SIZE(ops) && strcmp(ops[i].name, name); i++)
 			;
-		if (i == NR_OPS)
+		if (i == ARRAY_SIZE(ops))
 			return -EINVAL;
 		list += len;
 		list += *list == ',';
@@ -537,7 +535,7 @@ int ops_choose(const char *list)
 
 	if (list && check_list(list + but))
 		return -EINVAL;
-	for (i = 0; i < NR_OPS; i++) {
+	for (i = 0; i < ARRAY_SIZE(ops); i++) {
 		if (list && is_in_list(list + but, ops[i].name) == but)
 			ops[i].weight = 0;
 		all_weights += ops[i].weight;
@@ -551,7 +549,7 @@ void ops_print(FILE *out)
 {
 	unsigned int i;
 
-	for (i = 0; i < NR_OPS; i++)
+	for (i = 0; i < ARRAY_SIZE(ops); i++)
 		fprintf(out, " %s", ops[i].name);
 	fprintf(out, "\n");
 }
@@ -560,7 +558,7 @@ static struct op *choose(struct worker *w, bool only_mess)
 {
 	unsigned int at = rng_below(&w->rng, only_mess ? mess_weights : all_weights), i;
 
-	for (i = 0; i < NR_OPS; i++) {
+	for (i = 0; i < ARRAY_SIZE(ops); i++) {
 		if (only_mess && !ops[i].mess)
 			continue;
 		if (at < ops[i].weight)

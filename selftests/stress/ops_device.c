@@ -336,7 +336,8 @@ static void device_count(struct worker *w)
 
 	for (i = 0; i < nr_adds; i++) {
 		value[i] = rng_next(&w->rng);
-		dummy_stream_atomic_add(stream, 0, dummy_addr(counter_pick(w, &nr[i])), value[i], 8);
+		dummy_stream_atomic_add(stream, 0, dummy_addr(counter_pick(w, &nr[i])), value[i],
+					8);
 		end[i] = dummy_stream_size(stream);
 	}
 	job_start(w, &job, slot->queues[w->id], stream, "device_count", NULL, 0);
@@ -510,7 +511,7 @@ void mess_to_device(struct worker *w, char *start, size_t size)
 	};
 
 	migrate(w, "to_device", start, size, DRM_DUMMY_GPU_PLACE_DEVICE,
-		flags[rng_below(&w->rng, sizeof(flags) / sizeof(flags[0]))]);
+		flags[rng_below(&w->rng, ARRAY_SIZE(flags))]);
 }
 
 void mess_to_system(struct worker *w, char *start, size_t size)

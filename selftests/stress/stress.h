@@ -31,6 +31,8 @@
 #define ATTIC_SIZE	(MAX_SPAN + HUGE_SIZE)
 #define NR_STEPS	512
 
+#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
+
 /* ---- main.c --------------------------------------------------------------- */
 
 struct options {
@@ -49,8 +51,11 @@ struct verdict {
 	uint64_t bad_words;	/* mismatches with the shadow */
 	uint64_t bad_counters;
 	uint64_t bad_results;	/* failures that nobody documented */
-	uint64_t tolerated;	/* failures that somebody did */
-	uint64_t reasons[16];	/* of those the jobs, by drm_dummy_gpu_reason */
+	struct tolerated {	/* failures that somebody did */
+		const char *what;
+		long ret;
+		uint64_t nr;
+	} tolerated[64];
 	uint64_t done;		/* operations */
 	uint64_t alive;		/* anything that shows progress */
 };
@@ -63,6 +68,8 @@ static inline void count(uint64_t *counter)
 }
 
 bool has_failed(void);
+/* Count a failure that is documented. @what: a static string. */
+void tolerate(const char *what, long ret);
 /* Print the TAP lines and leave. @how: why it ends early, or NULL. */
 void finish(const char *how) __attribute__((noreturn));
 
@@ -207,8 +214,8 @@ int devices_init(void);
 int devices_exit(void);
 /* Device memory in use, more than at first; after some time for workers of the kernel. */
 int64_t devices_leak(void);
-/* CPU faults that have failed. */
-uint64_t devices_cpu_fault_errors(void);
+/* What they did so far, summed up. */
+struct drm_dummy_gpu_device_stats devices_stats(void);
 
 int worker_init(struct worker *w);
 void worker_exit(struct worker *w);

@@ -151,7 +151,7 @@ bool is_good(struct worker *w, const char *what, long ret, const int *errnos)
 		return true;
 	for (; *errnos; errnos++) {
 		if (ret == -*errnos) {
-			count(&verdict->tolerated);
+			tolerate(what, ret);
 			return false;
 		}
 	}
