@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The guest's part of "make check": the kselftests, the demonstration and the
-# guide's small driver.  Leaves a TAP file for each in the directory given.
+# The guest's part of "make check": the kselftests, the demonstration, the
+# guide's small driver and a short stress test.  Leaves a TAP file for each in
+# the directory given.
 
 set -o pipefail
 results=$1
@@ -31,5 +32,10 @@ esac
 
 if [ -e "$toy" ]; then
 	Documentation/toy/test.sh "$toy" 2>&1 | tee "$results/toy.tap"
+fi
+
+# Devices with less memory than it uses.
+if rmmod dummy_gpu && insmod "$DUMMY_GPU_KO" nr_devices=2 vram_mb=16; then
+	/out/stress/hmm_stress --seconds 20 --seed 1 2>&1 | tee "$results/stress.tap"
 fi
 exit 0

@@ -68,7 +68,7 @@ static void print_summary(void)
 		printf("# failed as it may: %s, %s: %llu times\n", entry->what,
 		       entry->ret > 0 ? dummy_reason_name(entry->ret) : strerror(-entry->ret),
 		       (unsigned long long)entry->nr);
-	printf("# pages in %llu, out %llu and %llu by %llu CPU faults; of 2 MiB in %llu, out %llu\n",
+	printf("# pages in %llu, out %llu and %llu by %llu CPU faults; THP in %llu, out %llu\n",
 	       (unsigned long long)stats.migrated_in, (unsigned long long)stats.migrated_out,
 	       (unsigned long long)stats.cpu_fault_pages, (unsigned long long)stats.cpu_faults,
 	       (unsigned long long)stats.thp_in, (unsigned long long)stats.thp_out);

@@ -5,8 +5,8 @@
  * The shadow holds what the arena must hold. It is changed by the owner of a
  * region, after what it did to the arena has succeeded. So at any moment at
  * which a worker does nothing to its regions, both are equal, whatever others do
- * to pages beside them. Every fourth MiB or so is one region of several MiB; in
- * between, regions of a few pages make many owners in one 2 MiB window.
+ * to pages beside them. Some regions have several MiB; others have a few pages,
+ * and so many owners are in one 2 MiB window.
  *
  * There are exceptions: a page after MADV_FREE is *lazy*, it holds what it did or
  * zeros. And where a write was cut short, each word is old or new.
@@ -32,6 +32,15 @@ static bool *lazy;
 
 static struct region regions[MAX_WORKERS][MAX_REGIONS];
 static unsigned int nr_regions[MAX_WORKERS];
+/*
+ * Where this round is: all of it for eviction, or a few windows to meet more
+ * often. In a calm one no mapping is taken apart, so that there are huge pages.
+ */
+static struct {
+	size_t page;
+	size_t end;
+	bool is_calm;
+} focus;
 
 static uint64_t *counters[MAX_COUNTERS];
 static uint64_t expected[MAX_COUNTERS];
@@ -128,13 +137,25 @@ static void give(unsigned int owner, size_t page, size_t nr)
 	region->size = nr * PAGE;
 }
 
+static void choose_focus(struct rng *rng)
+{
+	size_t windows = size_of_arena / HUGE_SIZE, nr = windows;
+
+	if (rng_chance(rng, 50))
+		nr = 1 + rng_below(rng, 6);
+	focus.page = rng_below(rng, windows - nr + 1) * (HUGE_SIZE / PAGE);
+	focus.end = focus.page + nr * (HUGE_SIZE / PAGE);
+	focus.is_calm = rng_chance(rng, 50);
+}
+
 void model_divide(uint64_t round)
 {
 	struct rng rng = { options.seed + round * 0x9e3779b97f4a7c15ULL };
-	size_t page, nr, most = 0, fine = 0, end = size_of_arena / PAGE;
+	size_t page, nr, most = 0, fine = 0;
 
 	memset(nr_regions, 0, sizeof(nr_regions));
-	for (page = 0; page < end; page += nr) {
+	choose_focus(&rng);
+	for (page = focus.page; page < focus.end; page += nr) {
 		/* Stretches of small regions and of large ones take turns. */
 		if (page >= fine) {
 			most = rng_chance(&rng, 60) ? 64 : 1536;
@@ -143,11 +164,50 @@ void model_divide(uint64_t round)
 		nr = rng_log(&rng, most);
 		if (nr > next_counter_page(page) - page)
 			nr = next_counter_page(page) - page;
+		if (nr > focus.end - page)
+			nr = focus.end - page;
 		if (nr)
 			give(rng_below(&rng, options.nr_workers), page, nr);
 		else
 			nr = 1;
 	}
+}
+
+bool round_is_calm(void)
+{
+	return focus.is_calm;
+}
+
+static void check_pages(struct worker *w, size_t page, size_t end);
+
+static void renew_window(struct worker *w, size_t window)
+{
+	char *start = arena + window * HUGE_SIZE, counter[PAGE];
+	size_t offset = counter_page(window) * PAGE - window * HUGE_SIZE;
+
+	if (has_counters(window))
+		memcpy(counter, start + offset, PAGE);
+	if (mmap(start, HUGE_SIZE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != start) {
+		complain(w, "mmap of %p: %s", start, strerror(errno));
+		finish("memory could not be mapped again");
+	}
+	madvise(start, HUGE_SIZE, MADV_HUGEPAGE);
+	memcpy(start, shadow_of(start), HUGE_SIZE);
+	memset(lazy + page_of(start), 0, HUGE_SIZE / PAGE * sizeof(*lazy));
+	if (has_counters(window))
+		memcpy(start + offset, counter, PAGE);
+}
+
+void model_renew(struct worker *w)
+{
+	size_t window;
+
+	/* Nothing bad is written over. */
+	check_pages(w, focus.page, focus.end);
+	for (window = focus.page / (HUGE_SIZE / PAGE); window < focus.end / (HUGE_SIZE / PAGE);
+	     window++)
+		renew_window(w, window);
 }
 
 size_t pick_own(struct worker *w, size_t most, char **start)
@@ -178,10 +238,11 @@ size_t pick_any(struct worker *w, size_t most, char **start)
 {
 	size_t size = rng_log(&w->rng, most / PAGE) * PAGE;
 	size_t align = rng_chance(&w->rng, 40) && size >= HUGE_SIZE ? HUGE_SIZE : PAGE;
+	size_t room = (focus.end - focus.page) * PAGE;
 
-	if (size > size_of_arena)
-		size = size_of_arena;
-	*start = arena + rng_below(&w->rng, (size_of_arena - size) / align + 1) * align;
+	if (size > room)
+		size = room;
+	*start = arena + focus.page * PAGE + rng_below(&w->rng, (room - size) / align + 1) * align;
 	return size;
 }
 
@@ -359,20 +420,26 @@ bool model_check_either(struct worker *w, const char *how, char *home, const cha
 	return check(w, how, home, found, other, true, size);
 }
 
-void model_check_all(struct worker *w)
+static void check_pages(struct worker *w, size_t page, size_t end)
 {
-	struct step *step = step_begin(w, "check_all", arena, size_of_arena, 0);
-	size_t offset, window;
+	struct step *step = step_begin(w, "check_pages", arena + page * PAGE, (end - page) * PAGE,
+				       0);
+	size_t window;
 
-	/* The counters are not in the shadow but in counters of their own. */
-	for (offset = 0; offset < size_of_arena; offset += PAGE) {
-		window = offset / HUGE_SIZE;
-		if (has_counters(window) && counter_page(window) == offset / PAGE)
+	/* The counters are not in the shadow but have sums of their own. */
+	for (; page < end; page++) {
+		window = page / (HUGE_SIZE / PAGE);
+		if (has_counters(window) && counter_page(window) == page)
 			continue;
-		model_check(w, "CPU, all of it", arena + offset, arena + offset, PAGE);
+		model_check(w, "CPU, all of it", arena + page * PAGE, arena + page * PAGE, PAGE);
 		count(&verdict->alive);
 	}
 	step_end(step, 0);
+}
+
+void model_check_all(struct worker *w)
+{
+	check_pages(w, 0, size_of_arena / PAGE);
 }
 
 /* ---- Changing ------------------------------------------------------------- */

@@ -453,6 +453,21 @@ static void mess_collapse(struct worker *w, char *start, size_t size)
 	advise(w, "MADV_COLLAPSE", from, whole < MAX_SPAN ? whole : MAX_SPAN, MADV_COLLAPSE);
 }
 
+/* Whole windows, as large folios if that can be. */
+static void mess_huge(struct worker *w, char *start, size_t size)
+{
+	char *from = (char *)((uintptr_t)start & -HUGE_SIZE);
+	size_t whole = (start + size - from + HUGE_SIZE - 1) & -HUGE_SIZE;
+
+	if (whole > MAX_SPAN)
+		whole = MAX_SPAN;
+	if (rng_chance(&w->rng, 70))
+		advise(w, "MADV_COLLAPSE", from, whole, MADV_COLLAPSE);
+	mess_to_device(w, from, whole);
+	if (rng_chance(&w->rng, 30))
+		mess_to_system(w, from, whole);
+}
+
 static void mess_thp(struct worker *w, char *start, size_t size)
 {
 	if (rng_chance(&w->rng, 60))
@@ -464,36 +479,37 @@ static void mess_thp(struct worker *w, char *start, size_t size)
 /* ---- The table ------------------------------------------------------------ */
 
 static struct op ops[] = {
-	{ "cpu_write", 8, run_cpu_write, NULL },
-	{ "cpu_read", 6, run_cpu_read, NULL },
-	{ "proc_mem", 2, run_proc_mem, NULL },
-	{ "device_write", 14, run_device_write, NULL },
-	{ "device_read", 8, run_device_read, NULL },
-	{ "device_race", 8, run_device_race, NULL },
-	{ "device_drop", 3, run_device_drop, NULL },
-	{ "counters", 8, run_counters, NULL },
-	{ "cancel", 2, run_cancel, NULL },
-	{ "fork", 4, run_fork, NULL },
-	{ "protect", 4, run_protect, NULL },
-	{ "remap", 4, run_remap, NULL },
-	{ "unmap", 4, run_unmap, NULL },
-	{ "dontneed", 3, run_dontneed, NULL },
-	{ "free", 3, run_free, NULL },
-	{ "guard", 2, run_guard, NULL },
-	{ "lock", 2, run_lock, NULL },
-	{ "reclaim", 1, run_reclaim, NULL },
-	{ "limit", 1, run_limit, NULL },
-	{ "reopen", 2, run_reopen, NULL },
-	{ "buffer", 2, run_buffer, NULL },
-	{ "pageout", 3, NULL, mess_pageout },
-	{ "cold", 2, NULL, mess_cold },
-	{ "collapse", 3, NULL, mess_collapse },
-	{ "thp", 2, NULL, mess_thp },
-	{ "to_device", 8, NULL, mess_to_device },
-	{ "to_system", 5, NULL, mess_to_system },
-	{ "evict", 2, NULL, mess_evict },
-	{ "advise", 4, NULL, mess_advise },
-	{ "snapshot", 2, NULL, mess_snapshot },
+	{ "cpu_write", 8, run_cpu_write, NULL, false },
+	{ "cpu_read", 6, run_cpu_read, NULL, false },
+	{ "proc_mem", 2, run_proc_mem, NULL, false },
+	{ "device_write", 14, run_device_write, NULL, false },
+	{ "device_read", 8, run_device_read, NULL, false },
+	{ "device_race", 8, run_device_race, NULL, false },
+	{ "device_drop", 3, run_device_drop, NULL, false },
+	{ "counters", 8, run_counters, NULL, false },
+	{ "cancel", 2, run_cancel, NULL, false },
+	{ "fork", 4, run_fork, NULL, false },
+	{ "protect", 4, run_protect, NULL, true },
+	{ "remap", 4, run_remap, NULL, true },
+	{ "unmap", 4, run_unmap, NULL, true },
+	{ "dontneed", 3, run_dontneed, NULL, false },
+	{ "free", 3, run_free, NULL, false },
+	{ "guard", 2, run_guard, NULL, false },
+	{ "lock", 2, run_lock, NULL, true },
+	{ "reclaim", 1, run_reclaim, NULL, false },
+	{ "limit", 1, run_limit, NULL, false },
+	{ "reopen", 2, run_reopen, NULL, false },
+	{ "buffer", 2, run_buffer, NULL, false },
+	{ "pageout", 3, NULL, mess_pageout, false },
+	{ "cold", 2, NULL, mess_cold, false },
+	{ "collapse", 3, NULL, mess_collapse, false },
+	{ "thp", 2, NULL, mess_thp, true },
+	{ "huge", 6, NULL, mess_huge, false },
+	{ "to_device", 8, NULL, mess_to_device, false },
+	{ "to_system", 5, NULL, mess_to_system, false },
+	{ "evict", 2, NULL, mess_evict, false },
+	{ "advise", 4, NULL, mess_advise, false },
+	{ "snapshot", 2, NULL, mess_snapshot, false },
 };
 
 static unsigned int all_weights, mess_weights;
@@ -554,7 +570,7 @@ void ops_print(FILE *out)
 	fprintf(out, "\n");
 }
 
-static struct op *choose(struct worker *w, bool only_mess)
+static struct op *choose_any(struct worker *w, bool only_mess)
 {
 	unsigned int at = rng_below(&w->rng, only_mess ? mess_weights : all_weights), i;
 
@@ -566,6 +582,17 @@ static struct op *choose(struct worker *w, bool only_mess)
 		at -= ops[i].weight;
 	}
 	return &ops[0];
+}
+
+static struct op *choose(struct worker *w, bool only_mess)
+{
+	struct op *op = choose_any(w, only_mess);
+	unsigned int tries;
+
+	/* There may be no other. */
+	for (tries = 0; round_is_calm() && op->splits && tries < 16; tries++)
+		op = choose_any(w, only_mess);
+	return op;
 }
 
 void mess_with(struct worker *w, char *start, size_t size)

@@ -153,6 +153,10 @@ bool in_arena(const void *addr);
 void model_divide(uint64_t round);
 /* Nobody else runs: compare all of it. */
 void model_check_all(struct worker *w);
+/* Nobody else runs: a new mapping for the memory of this round, which may be huge. */
+void model_renew(struct worker *w);
+/* Whether what takes mappings apart has to be left out. */
+bool round_is_calm(void);
 void model_check_counters(void);
 
 /* A part of a region of @w, of whole pages; 0 if there is none. */
@@ -252,12 +256,14 @@ void job_must_fail(struct worker *w, const struct job *job, unsigned int reason,
  * @weight: how often
  * @run: with memory of its own choice
  * @mess: instead, with any memory, which keeps its content
+ * @splits: it takes mappings apart
  */
 struct op {
 	const char *name;
 	unsigned int weight;
 	void (*run)(struct worker *w);
 	void (*mess)(struct worker *w, char *start, size_t size);
+	bool splits;
 };
 
 /* -EINVAL: there is no such operation. */

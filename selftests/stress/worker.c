@@ -14,7 +14,7 @@
 
 #include "stress.h"
 
-#define ROUND_OPS	24
+#define ROUND_OPS	40
 #define CHECK_ROUNDS	6
 #define SHOWN_STEPS	10
 
@@ -185,6 +185,8 @@ static void between_rounds(struct worker *w)
 		printf("# round %llu, %llu operations\n", (unsigned long long)rounds.round,
 		       (unsigned long long)verdict->done);
 	model_divide(rounds.round);
+	if (round_is_calm() && !rounds.over)
+		model_renew(w);
 }
 
 static bool next_round(struct worker *w)
