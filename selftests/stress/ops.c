@@ -167,7 +167,6 @@ static void be_child(struct worker *w)
 	char *start;
 	size_t size;
 
-	w->is_child = true;
 	for (nr = 1 + rng_below(&w->rng, 4); nr > 0; nr--) {
 		size = pick_own(w, ACCESS_SPAN, &start);
 		if (!size)
@@ -187,22 +186,40 @@ static void be_child(struct worker *w)
 	_exit(0);
 }
 
-static void run_fork(struct worker *w)
+pid_t fork_child(struct worker *w)
 {
 	struct step *step = step_begin(w, "fork", NULL, 0, 0);
+	pid_t child = fork();
+
+	w->is_child = !child;
+	step_end(step, child);
+	if (child < 0)
+		is_good(w, "fork", -errno, ERRNOS(ENOMEM, EAGAIN));
+	return child;
+}
+
+void wait_for_child(struct worker *w, pid_t child)
+{
+	struct step *step = step_begin(w, "wait_for_child", NULL, 0, child);
+	int status = 0;
+
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	if (step_end(step, status) && !has_failed())
+		complain(w, "child %d ended with status %#x", child, status);
+}
+
+static void run_fork(struct worker *w)
+{
 	unsigned int nr;
-	int status;
 	char *start;
 	size_t size;
-	pid_t child = fork();
+	pid_t child = fork_child(w);
 
 	if (!child)
 		be_child(w);
-	step_end(step, child);
-	if (child < 0) {
-		is_good(w, "fork", -errno, ERRNOS(ENOMEM, EAGAIN));
+	if (child < 0)
 		return;
-	}
 	/* Not what the child does. */
 	rng_next(&w->rng);
 	for (nr = rng_below(&w->rng, 4); nr > 0; nr--) {
@@ -211,11 +228,7 @@ static void run_fork(struct worker *w)
 			write_somehow(w, start, start, size);
 		mess_with(w, start, size);
 	}
-	step = step_begin(w, "wait_for_child", NULL, 0, 0);
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	if (step_end(step, status) && !has_failed())
-		complain(w, "child %d ended with status %#x", child, status);
+	wait_for_child(w, child);
 }
 
 /* ---- Mappings ------------------------------------------------------------- */
@@ -489,6 +502,7 @@ static struct op ops[] = {
 	{ "counters", 8, run_counters, NULL, false },
 	{ "cancel", 2, run_cancel, NULL, false },
 	{ "fork", 4, run_fork, NULL, false },
+	{ "fork_race", 4, run_fork_race, NULL, false },
 	{ "protect", 4, run_protect, NULL, true },
 	{ "remap", 4, run_remap, NULL, true },
 	{ "unmap", 4, run_unmap, NULL, true },

@@ -291,6 +291,64 @@ void run_device_drop(struct worker *w)
 	model_settle(w, "dropped while a device wrote it", start, shadow_of(start), w->next, size);
 }
 
+static uint64_t sum_up(const char *start, size_t size)
+{
+	uint64_t sum = 0;
+	size_t offset;
+
+	for (offset = 0; offset < size; offset += 8)
+		sum = sum * 31 + *(volatile const uint64_t *)(start + offset);
+	return sum;
+}
+
+/* What of the job came before fork() it sees, and nothing of what came after. */
+static void be_child_of_race(struct worker *w, char *start, size_t size)
+{
+	uint64_t sum;
+
+	if (!model_check_either(w, "a child", start, start, w->next, size))
+		_exit(1);
+	/* What MADV_FREE left may still go. */
+	if (!model_is_lazy(start, size)) {
+		sum = sum_up(start, size);
+		usleep(rng_below(&w->rng, 5000));
+		if (sum != sum_up(start, size))
+			complain(w, "a child's memory at %p, %zu KiB changes", start, size / KIB);
+	}
+	cpu_fill(w, start, start, size);
+	if (!model_check(w, "a child that wrote", start, start, size))
+		_exit(1);
+	_exit(0);
+}
+
+/* A fork while a device writes. */
+void run_fork_race(struct worker *w)
+{
+	struct slot *slot;
+	struct job job;
+	char *start;
+	size_t size = pick_own(w, RACE_SPAN, &start);
+	pid_t child;
+
+	if (!size)
+		return;
+	slot = slot_get(w);
+	size = add_write(w, w->streams[0], start, size);
+	job_start(w, &job, slot->queues[w->id], w->streams[0], "device_write_fork", start, size);
+	if (rng_chance(&w->rng, 50))
+		usleep(rng_below(&w->rng, 2000));
+	child = fork_child(w);
+	if (!child)
+		be_child_of_race(w, start, size);
+	if (rng_chance(&w->rng, 50))
+		mess_with(w, start, size);
+	end_write(w, &job, start, w->next, size);
+	slot_put(slot);
+	check_somehow(w, start, start, size);
+	if (child > 0)
+		wait_for_child(w, child);
+}
+
 void device_must_fail(struct worker *w, char *start, size_t size, bool write, unsigned int reason)
 {
 	struct slot *slot = slot_get(w);

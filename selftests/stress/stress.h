@@ -284,11 +284,17 @@ void device_fill(struct worker *w, char *home, char *at, size_t size);
 void device_must_fail(struct worker *w, char *start, size_t size, bool write,
 		      unsigned int reason);
 
+/* As fork(); counts a failure. */
+pid_t fork_child(struct worker *w);
+/* It has to end well. */
+void wait_for_child(struct worker *w, pid_t child);
+
 void run_cpu_write(struct worker *w);
 void run_device_write(struct worker *w);
 void run_device_read(struct worker *w);
 void run_device_race(struct worker *w);
 void run_device_drop(struct worker *w);
+void run_fork_race(struct worker *w);
 void run_counters(struct worker *w);
 void run_cancel(struct worker *w);
 void run_reopen(struct worker *w);
