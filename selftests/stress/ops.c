@@ -161,12 +161,16 @@ static void child_may_not_migrate(struct worker *w)
 		complain(w, "migrate in a child: %d", ret);
 }
 
-static void be_child(struct worker *w)
+/* @start: what the parent is likely to write meanwhile. */
+static void be_child(struct worker *w, char *start, size_t size)
 {
 	unsigned int nr;
-	char *start;
-	size_t size;
 
+	/* The later it looks, the more there is that it must not see. */
+	if (rng_chance(&w->rng, 50))
+		usleep(rng_below(&w->rng, 100000));
+	if (size && !model_check(w, "a child", start, start, size))
+		_exit(1);
 	for (nr = 1 + rng_below(&w->rng, 4); nr > 0; nr--) {
 		size = pick_own(w, ACCESS_SPAN, &start);
 		if (!size)
@@ -214,14 +218,23 @@ static void run_fork(struct worker *w)
 	unsigned int nr;
 	char *start;
 	size_t size;
-	pid_t child = fork_child(w);
+	pid_t child;
 
+	size = pick_own(w, ACCESS_SPAN, &start);
+	if (size && rng_chance(&w->rng, 60))
+		mess_to_device(w, start, size);
+	child = fork_child(w);
 	if (!child)
-		be_child(w);
+		be_child(w, start, size);
 	if (child < 0)
 		return;
 	/* Not what the child does. */
 	rng_next(&w->rng);
+	/* Reading maps what is shared, and writing must not go through that. */
+	if (size && rng_chance(&w->rng, 60))
+		device_check(w, start, start, size);
+	if (size && rng_chance(&w->rng, 60))
+		device_fill(w, start, start, size);
 	for (nr = rng_below(&w->rng, 4); nr > 0; nr--) {
 		size = pick_own(w, ACCESS_SPAN, &start);
 		if (size)
