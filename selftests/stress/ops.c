@@ -156,8 +156,11 @@ static void child_may_not_migrate(struct worker *w)
 	if (!size || pthread_rwlock_tryrdlock(&slots[i].lock))
 		return;
 	ret = dummy_migrate(slots[i].vm, start, size, DRM_DUMMY_GPU_PLACE_SYSTEM, 0, NULL);
-	/* The parent may have destroyed it by now, for the file is the same. */
-	if (ret != -EPERM && ret != -ENOENT)
+	/*
+	 * The parent may have destroyed it by now, for the file is the same. And fork()
+	 * copies descriptors before memory: this one may be newer than ours.
+	 */
+	if (ret != -EPERM && ret != -ENOENT && ret != -EBADF && ret != -ENOTTY)
 		complain(w, "migrate in a child: %d", ret);
 }
 
