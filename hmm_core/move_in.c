@@ -59,8 +59,7 @@ static bool may_move_in(struct hmmc_batch *batch, unsigned int i, unsigned int n
 		return populate;
 	}
 	folio = page_folio(page);
-	/* Core mm would point KSM's stable tree at the device page, and ksmd would read it. */
-	if (folio_test_ksm(folio) || !folio_test_anon(folio)) {
+	if (!folio_test_anon(folio)) {
 		hmmc_batch_stay(batch, i, nr, HMMC_RESULT_UNSUITABLE);
 		return false;
 	}
@@ -108,6 +107,14 @@ static bool vma_may_move_in(struct vm_area_struct *vma)
 		return false;
 	/* A device entry does not keep the write protection, and a CPU read drops it. */
 	if (userfaultfd_wp(vma))
+		return false;
+	/*
+	 * Where KSM may merge pages: setup takes the entry of a page away that KSM
+	 * has, or is about to have, not linked to it by its reverse map, and does
+	 * not find it again to put it back. The entry is then left with nothing
+	 * behind it. And if such a page moved, ksmd would read the device's.
+	 */
+	if (vma->vm_flags & VM_MERGEABLE)
 		return false;
 	/* A private file mapping that nobody has written to. */
 	return vma_is_anonymous(vma) || vma->anon_vma;

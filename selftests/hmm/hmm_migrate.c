@@ -642,6 +642,38 @@ TEST_F(hmm_migrate_refused, ksm_page_is_never_moved)
 		SKIP(return, "needs a ksmd that merges equal pages");
 }
 
+/*
+ * Pages that are merged, apart and merged again, while somebody wants them in the
+ * device all the time: none is left behind by either.
+ */
+TEST_F_TIMEOUT(hmm_migrate_refused, page_that_ksm_is_merging_is_never_lost, 60)
+{
+	const char *ksm = "/sys/kernel/mm/ksm/run";
+	long long before = file_read(ksm);
+	size_t size = 256 * page_size, offset, bad = 0;
+	uint64_t end, round = 0;
+	char text[24];
+	char *mem;
+
+	if (before < 0 || file_write(ksm, "1"))
+		SKIP(return, "needs KSM");
+	file_write("/sys/kernel/mm/ksm/pages_to_scan", "4000");
+	file_write("/sys/kernel/mm/ksm/sleep_millisecs", "1");
+	mem = must_alloc(_metadata, size, MEM_PTE);
+	ASSERT_EQ(0, madvise(mem, size, MADV_MERGEABLE));
+	for (end = now_ms() + 4000; now_ms() < end; round++) {
+		for (offset = round % 3 * page_size; offset < size; offset += 3 * page_size)
+			*(volatile uint64_t *)(mem + offset) = 1 + round % 4;
+		dummy_migrate(self->gpu.vm, mem, size, DRM_DUMMY_GPU_PLACE_DEVICE, 0, NULL);
+		for (offset = 0; offset < size; offset += page_size)
+			bad += *(volatile uint64_t *)(mem + offset) > 4;
+	}
+	EXPECT_EQ(0, bad);
+	EXPECT_EQ(0, file_write(ksm, "2"));
+	snprintf(text, sizeof(text), "%lld", before);
+	EXPECT_EQ(0, file_write(ksm, text));
+}
+
 TEST_F(hmm_migrate_refused, pinned_page_is_busy_until_released)
 {
 	struct iovec iov;
