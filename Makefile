@@ -155,8 +155,7 @@ ifneq ($(HMM_IN_ROOT),1)
 .PHONY: build
 build: modules tools tests toy
 
-.PHONY: check check-debug expect demo shell selftests igt bench
-.PHONY: check expect demo shell selftests stress igt bench
+.PHONY: check check-debug expect demo shell selftests stress igt bench
 check:
 	@selftests/check/all
 
