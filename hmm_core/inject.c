@@ -90,18 +90,22 @@ static struct site *find_site(const char *name)
 
 bool __hmmc_inject(const char *name)
 {
+	u32 percent = READ_ONCE(probability);
 	u32 pid = READ_ONCE(only_pid);
 	struct site *site;
+	bool unlucky;
 
 	if (pid && pid != task_tgid_nr(current))
 		return false;
+	/* Has a lock that is not as raw as ours. */
+	unlucky = percent && get_random_u32_below(100) < percent;
 
 	guard(raw_spinlock_irqsave)(&inject_lock);
 	site = find_site(name);
 	if (!site || !site->selected)
 		return false;
 	site->hits++;
-	if (++nr_hits != nth && get_random_u32_below(100) >= probability)
+	if (++nr_hits != nth && !unlucky)
 		return false;
 	site->injected++;
 	nr_injected++;
