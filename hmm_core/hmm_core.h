@@ -501,7 +501,7 @@ enum hmmc_result {
 #define HMMC_MIGRATE_POPULATE	BIT(0)	/* fill holes on the device */
 #define HMMC_MIGRATE_MAP	BIT(1)	/* map what is populated afterwards */
 #define HMMC_MIGRATE_WRITE	BIT(2)	/* map for writing where the process may */
-#define HMMC_MIGRATE_KEEP	BIT(3)	/* move nothing, only map */
+#define HMMC_MIGRATE_KEEP	BIT(3)	/* move nothing, only map; report gaps only */
 
 /**
  * struct hmmc_migrate - a request to change the place of a span

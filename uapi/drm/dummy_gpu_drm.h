@@ -671,7 +671,8 @@ struct drm_dummy_gpu_migrate_run {
  * says for each run of pages what became of it. Runs are written in order of
  * address while there is room; @runs.count returns how many there were in all,
  * which may be more than the room. With MAP the span is then mapped into the
- * device page table, as by a fault on each page that is populated.
+ * device page table, as by a fault on each page that is populated. With KEEP that
+ * is all: runs tell of gaps in the address space only, and @mapped of the rest.
  *
  * -EINVAL: also a VM without SVM, a place that is neither SYSTEM nor DEVICE, a
  * span beyond svm_end, POPULATE or MAP with SYSTEM, and WRITE or KEEP without MAP.
