@@ -22,7 +22,10 @@ suite == "expected" {
 	next
 }
 
-FNR == 1 { order[++nr_suites] = suite; inner = inner_failed = 0 }
+FNR == 1 { order[++nr_suites] = suite; inner = inner_failed = 0; reasons = "" }
+
+# What a harness says of the test whose verdict is next.
+/^#.*\.c:[0-9]+:/ { reasons = reasons "\n     " $0; next }
 
 /^# +(not )?ok / { inner++; if (count($2 == "not")) inner_failed++; next }
 /^(not )?ok / {
@@ -36,14 +39,15 @@ function count(is_failure)
 	if ($0 ~ /# *(SKIP|skip|TODO|XFAIL)/) {
 		skipped[suite]++
 		whys[++nr_whys] = suite ": " $0
+		is_failure = 0
 	} else if (is_failure) {
 		failed[suite]++
-		fails[++nr_fails] = suite ": " $0
-		return 1
+		fails[++nr_fails] = suite ": " $0 reasons
 	} else {
 		passed[suite]++
 	}
-	return 0
+	reasons = ""
+	return is_failure
 }
 
 END {
