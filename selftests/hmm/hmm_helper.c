@@ -2,6 +2,7 @@
 /*
  * See hmm_helper.h for what these do.
  */
+#include <dirent.h>
 #include <linux/fs.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -138,6 +139,43 @@ int64_t gpu_leak(const struct gpu *gpu)
 	eventually(!(more = used_more(dev, gpu)));
 	dummy_device_close(dev);
 	return more;
+}
+
+int gpu_name(unsigned int index, char *name, size_t size)
+{
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir;
+
+	dir = opendir(DRIVER);
+	if (!dir)
+		return -errno;
+	while (!found && (entry = readdir(dir))) {
+		const char *dot = strrchr(entry->d_name, '.');
+
+		found = !strncmp(entry->d_name, "dummy_gpu", 9) && dot &&
+			(unsigned int)atoi(dot + 1) == index;
+		if (found)
+			snprintf(name, size, "%s", entry->d_name);
+	}
+	closedir(dir);
+	return found ? 0 : -ENOENT;
+}
+
+int gpu_renew(struct gpu *gpu)
+{
+	unsigned int index = gpu->index;
+	char name[256];
+	int ret;
+
+	ret = gpu_close(gpu);
+	if (!ret)
+		ret = gpu_name(index, name, sizeof(name));
+	if (!ret)
+		ret = file_write(DRIVER "unbind", name);
+	if (!ret)
+		ret = file_write(DRIVER "bind", name);
+	return ret ?: gpu_open(gpu, index);
 }
 
 unsigned int gpu_engines(const struct gpu *gpu)

@@ -82,6 +82,14 @@ int gpu_close(struct gpu *gpu);
  * What is freed by workers gets time, so only a leak is seen.
  */
 int64_t gpu_leak(const struct gpu *gpu);
+
+#define DRIVER	"/sys/bus/platform/drivers/dummy_gpu/"
+
+/* What the device is called there. */
+int gpu_name(unsigned int index, char *name, size_t size);
+/* Close, bind the device anew, and open it: none of its frames is broken then. */
+int gpu_renew(struct gpu *gpu);
+
 unsigned int gpu_engines(const struct gpu *gpu);
 bool gpu_has(const struct gpu *gpu, uint64_t cap);
 

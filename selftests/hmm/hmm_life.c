@@ -544,30 +544,6 @@ TEST_F(hmm_life_plain, windows_go_when_their_memory_goes)
 
 /* ---- The device itself ---------------------------------------------------- */
 
-#define DRIVER	"/sys/bus/platform/drivers/dummy_gpu/"
-
-/* Name of the platform device with that index. */
-static int device_name(unsigned int index, char *name, size_t size)
-{
-	struct dirent *entry;
-	bool found = false;
-	DIR *dir;
-
-	dir = opendir(DRIVER);
-	if (!dir)
-		return -errno;
-	while (!found && (entry = readdir(dir))) {
-		const char *dot = strrchr(entry->d_name, '.');
-
-		found = !strncmp(entry->d_name, "dummy_gpu", 9) && dot &&
-			(unsigned int)atoi(dot + 1) == index;
-		if (found)
-			snprintf(name, size, "%s", entry->d_name);
-	}
-	closedir(dir);
-	return found ? 0 : -ENOENT;
-}
-
 FIXTURE(hmm_life_device) {
 	struct gpu gpu;
 	char name[256];
@@ -584,7 +560,7 @@ FIXTURE_VARIANT_ADD(hmm_life_device, thp) { .kind = MEM_THP };
 FIXTURE_SETUP(hmm_life_device)
 {
 	setup_gpu(_metadata, &self->gpu, 0);
-	if (device_name(0, self->name, sizeof(self->name)))
+	if (gpu_name(0, self->name, sizeof(self->name)))
 		SKIP(_exit(0), "needs the devices under " DRIVER);
 	self->mem = must_alloc(_metadata, SIZE, variant->kind);
 	pattern_fill(self->mem, SIZE, 1);
