@@ -160,7 +160,7 @@ TEST_F(hmm_matrix_reclaim, khugepaged_leaves_it_alone_unless_little_of_it_is_awa
 TEST_F(hmm_matrix_reclaim, khugepaged_collapses_what_is_around_a_few_device_pages)
 {
 	struct cell *cell = &self->cell;
-	size_t few = 20 * page_size;
+	size_t few = 20 * page_size, offset;
 	struct setting settings[2] = { 0 };
 
 	if (!set(&settings[0], KHUGEPAGED "max_ptes_swap", 64) ||
@@ -176,6 +176,9 @@ TEST_F(hmm_matrix_reclaim, khugepaged_collapses_what_is_around_a_few_device_page
 			      DRM_DUMMY_GPU_PLACE_SYSTEM, 0));
 	EXPECT_EQ(0, gpu_to_device(&cell->gpu, cell->mem, few));
 	EXPECT_FALSE(mem_is_huge(cell->mem, CELL_SIZE));
+	/* It collapses only what is in use. */
+	for (offset = few; offset < CELL_SIZE; offset += page_size)
+		EXPECT_EQ(pattern(1, offset), *(volatile uint64_t *)(cell->mem + offset));
 	ASSERT_EQ(0, madvise(cell->mem, CELL_SIZE, MADV_HUGEPAGE));
 	/* Too many that are shared are no reason to take them apart. */
 	EXPECT_TRUE(cell->state == CELL_SHARED ? khugepaged_scans(3) :
