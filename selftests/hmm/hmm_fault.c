@@ -773,11 +773,13 @@ TEST_F(hmm_fault_shared, device_uses_static_heap_and_stack_by_plain_pointers)
 {
 	pid_t child;
 
-	/* In a process of its own: what it leaves in the device ends with it. */
+	/* In a process of its own: what it leaves in the device ends with it, */
 	child = fork();
 	if (!child)
 		_exit(use_any_memory());
 	EXPECT_EQ(0, wait_exit(child));
+	/* or is what lies beside these, which we share. */
+	EXPECT_EQ(0, dummy_evict(self->gpu.dev, UINT64_MAX, NULL));
 }
 
 static void *use_thread_stack(void *arg)

@@ -43,6 +43,22 @@ static bool disarm(void)
 	return fired;
 }
 
+/* The @i-th site that anything has met; "" if it has failed. Returns false: there is none. */
+static bool site_at(unsigned int i, char name[64])
+{
+	unsigned long long hits = 0, injected = 0;
+	FILE *file = fopen(INJECT "sites", "r");
+	bool found = file;
+
+	while (found && i-- + 1)
+		found = fscanf(file, "%63s %llu %llu", name, &hits, &injected) == 3;
+	if (file)
+		fclose(file);
+	if (!hits || injected)
+		*name = 0;
+	return found;
+}
+
 /* What may become of a job or a call where memory is short. */
 static bool is_documented(int ret)
 {
@@ -130,40 +146,58 @@ struct flow {
 	int (*verify)(state *self);
 };
 
+/* One turn, in windows that nothing has touched. Returns what @flow does; @fired: has it failed? */
+static int turn(struct __test_metadata *_metadata, state *self, enum mem_kind kind,
+		const struct flow *flow, unsigned int nth, bool *fired)
+{
+	int ret;
+
+	self->mem = must_alloc(_metadata, self->size, kind);
+	words_set(self->mem, self->size, OLD);
+	ASSERT_TRUE(mem_is_kind(self->mem, self->size, kind));
+	ASSERT_EQ(0, flow->arrange ? flow->arrange(self) : 0);
+
+	arm(nth);
+	ret = flow->act(self);
+	*fired = disarm();
+
+	EXPECT_TRUE(is_documented(ret))
+		TH_LOG("failing at point %u of the flow: %d", nth, ret);
+	EXPECT_EQ(0, words_bad(self->mem, self->size, OLD, flow->writes ? NEW : OLD, !ret))
+		TH_LOG("failing at point %u of the flow", nth);
+	EXPECT_EQ(0, flow->verify ? flow->verify(self) : 0)
+		TH_LOG("failing at point %u of the flow", nth);
+	mem_free(self->mem);
+	return ret;
+}
+
 static void sweep(struct __test_metadata *_metadata, state *self, enum mem_kind kind,
 		  const struct flow *flow)
 {
-	unsigned int nth = 0;
+	unsigned int nth = 0, i;
+	char name[64];
 	bool fired;
 	int ret;
 
 	do {
-		/* In windows that nothing has touched. */
-		self->mem = must_alloc(_metadata, self->size, kind);
-		words_set(self->mem, self->size, OLD);
-		ASSERT_TRUE(mem_is_kind(self->mem, self->size, kind));
-		ASSERT_EQ(0, flow->arrange ? flow->arrange(self) : 0);
-
 		/* A flow that goes page by page has hundreds that are alike. */
 		nth += 1 + nth / 16;
-		arm(nth);
-		ret = flow->act(self);
-		fired = disarm();
-
-		EXPECT_TRUE(is_documented(ret))
-			TH_LOG("failing at point %u of the flow: %d", nth, ret);
-		EXPECT_EQ(0, words_bad(self->mem, self->size, OLD, flow->writes ? NEW : OLD,
-				       !ret))
-			TH_LOG("failing at point %u of the flow", nth);
-		EXPECT_EQ(0, flow->verify ? flow->verify(self) : 0)
-			TH_LOG("failing at point %u of the flow", nth);
-		mem_free(self->mem);
+		ret = turn(_metadata, self, kind, flow, nth, &fired);
 	} while (fired && nth < MAX_POINTS);
 
 	/* The last turn met no failure. */
 	EXPECT_FALSE(fired);
 	EXPECT_EQ(0, ret);
 	EXPECT_LT(1, nth);
+
+	/* What it met, but stepped over. */
+	for (i = 0; site_at(i, name); i++) {
+		if (!*name)
+			continue;
+		ASSERT_EQ(0, file_write(INJECT "sites", name));
+		turn(_metadata, self, kind, flow, 1, &fired);
+		ASSERT_EQ(0, file_write(INJECT "sites", "all"));
+	}
 }
 
 /* ---- Memory that moves ---------------------------------------------------- */
