@@ -3,94 +3,64 @@
  * Eviction: device memory to system memory, chunk by chunk, coldest first.
  *
  * It starts from frames, not from a process: it works after the owner forked,
- * moved its mapping or exited. Single pages move by frame; a large folio by its
- * address, once that is found, because core mm does not do it right by frame; see
- * lock_for_out() in move_out.c. A chunk that is being evicted is closed, so the
- * frames it frees are not taken before it is empty. Runs with no lock held.
+ * moved its mapping or exited. Who maps a frame now is looked for, see search.c. A
+ * chunk that is being evicted is closed, so the frames it frees are not taken
+ * before it is empty. Runs with no lock held.
  */
 #include <linux/jiffies.h>
-#include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 
 #include "pool.h"
+#include "search.h"
 #include "trace.h"
 
 /* Chunks in a row that may turn out unmovable before eviction gives up. */
 #define MAX_STUCK	16
 
-enum content {
-	SINGLES,
-	LARGE,		/* a large folio */
-	LARGE_APART,	/* the same, mapped page by page */
-	UNKNOWN,
-};
-
-/*
- * What a closed chunk holds. A large folio is made only when its chunk is
- * reserved; once split, or mapped by single entries everywhere, it stays so.
- */
-static enum content chunk_content(struct hmmc_chunk *chunk)
-{
-	struct folio *folio = (struct folio *)pfn_to_page(hmmc_chunk_first_pfn(chunk));
-	enum content content = UNKNOWN;
-
-	if (!chunk->huge || !test_bit(0, chunk->used))
-		return SINGLES;
-	/* No folio yet, or just freed. */
-	if (!folio_try_get(folio))
-		return UNKNOWN;
-	/* Whoever has it locked may have its entries in hand. */
-	if (!hmmc_inject("folio_lock") && folio_trylock(folio)) {
-		if (!folio_test_large(folio))
-			content = SINGLES;
-		else
-			content = folio_entire_mapcount(folio) ? LARGE : LARGE_APART;
-		folio_unlock(folio);
-	}
-	folio_put(folio);
-	return content;
-}
-
+/* Return: how many frames of @chunk are free that were not. */
 static unsigned int move_chunk(struct hmmc_pool *pool, struct hmmc_scratch *scratch,
 			       struct hmmc_chunk *chunk, unsigned int nr,
-			       enum hmmc_evict_mode mode)
+			       unsigned long *todo, enum hmmc_evict_mode mode)
 {
-	unsigned long pfn = hmmc_chunk_first_pfn(chunk);
-	unsigned int moved;
+	unsigned long first_pfn = hmmc_chunk_first_pfn(chunk);
+	DECLARE_BITMAP(used, HMMC_WINDOW_PAGES);
+	struct hmmc_search search = {};
+	unsigned int nr_left = nr;
+	unsigned int i;
 
-	switch (chunk_content(chunk)) {
-	case SINGLES:
-		return hmmc_move_frames(pool, scratch, nr, mode);
-	case LARGE_APART:
-		moved = hmmc_move_frames(pool, scratch, nr, mode);
-		if (moved)
-			return moved;
-		/* No large page for it. */
-		fallthrough;
-	case LARGE:
-		return hmmc_move_huge(pool, scratch, pfn, mode);
-	default:
-		return 0;
+	/* Each turn is for a frame that none was for, so this ends. */
+	for_each_set_bit(i, todo, HMMC_WINDOW_PAGES) {
+		if (mode == HMMC_EVICT_KILLABLE && fatal_signal_pending(current))
+			break;
+		hmmc_move_frame(pool, scratch, &search, first_pfn + i, mode);
+		/* Others of the chunk have come along. */
+		nr_left = hmmc_pool_used(chunk, used);
+		bitmap_and(todo, todo, used, HMMC_WINDOW_PAGES);
+		cond_resched();
 	}
+	hmmc_search_end(&search);
+	return nr - min(nr, nr_left);
 }
 
-static unsigned int evict_one(struct hmmc_pool *pool, struct hmmc_scratch *scratch,
-			      enum hmmc_evict_mode mode, bool *found)
+/* Return: false if there is none to evict. */
+static bool evict_one(struct hmmc_pool *pool, struct hmmc_scratch *scratch,
+		      enum hmmc_evict_mode mode, unsigned int *moved)
 {
+	DECLARE_BITMAP(todo, HMMC_WINDOW_PAGES);
 	struct hmmc_chunk *chunk;
-	unsigned int nr, moved;
+	unsigned int nr;
 
-	chunk = hmmc_pool_close_victim(pool, scratch->src, &nr);
-	*found = chunk;
+	chunk = hmmc_pool_close_victim(pool);
 	if (!chunk)
-		return 0;
+		return false;
 
-	moved = nr ? move_chunk(pool, scratch, chunk, nr, mode) : 0;
+	nr = hmmc_pool_used(chunk, todo);
+	*moved = move_chunk(pool, scratch, chunk, nr, todo, mode);
 	trace_hmmc_evict(pool->device->name,
-			 hmmc_block_offset(chunk->block, hmmc_chunk_first_pfn(chunk)), nr, moved);
+			 hmmc_block_offset(chunk->block, hmmc_chunk_first_pfn(chunk)), nr, *moved);
 	hmmc_pool_reopen(chunk);
-	hmmc_pool_count(pool, moved == nr ? HMMC_POOL_EVICTED_CHUNKS : HMMC_POOL_EVICT_FAILED, 1);
-	return moved;
+	hmmc_pool_count(pool, *moved == nr ? HMMC_POOL_EVICTED_CHUNKS : HMMC_POOL_EVICT_FAILED, 1);
+	return true;
 }
 
 u64 hmmc_evict(struct hmmc_pool *pool, u64 nr, enum hmmc_evict_mode mode)
@@ -98,7 +68,6 @@ u64 hmmc_evict(struct hmmc_pool *pool, u64 nr, enum hmmc_evict_mode mode)
 	struct hmmc_scratch *scratch;
 	unsigned int stuck = 0;
 	u64 evicted = 0;
-	bool found;
 
 	scratch = mempool_alloc(pool->scratch, GFP_KERNEL);
 	while (hmmc_pool_nr_free(pool) < nr && stuck < MAX_STUCK) {
@@ -106,8 +75,7 @@ u64 hmmc_evict(struct hmmc_pool *pool, u64 nr, enum hmmc_evict_mode mode)
 
 		if (mode == HMMC_EVICT_KILLABLE && fatal_signal_pending(current))
 			break;
-		moved = evict_one(pool, scratch, mode, &found);
-		if (!found)
+		if (!evict_one(pool, scratch, mode, &moved))
 			break;
 		stuck = moved ? 0 : stuck + 1;
 		evicted += moved;

@@ -70,7 +70,6 @@ enum hmmc_phase {
  * @scratch: what the arrays are part of, or NULL if they are on the stack
  * @reserve: where @scratch comes from
  * @huge: out: a large page that was allocated before, or NULL
- * @evict_mode: out: how hard to try, without a VMA
  * @last_resort: out: take pages of pool->reserve where there is no memory
  */
 struct hmmc_batch {
@@ -92,7 +91,6 @@ struct hmmc_batch {
 	struct hmmc_scratch *scratch;
 	enum hmmc_reserve reserve;
 	struct folio *huge;
-	enum hmmc_evict_mode evict_mode;
 	bool last_resort;
 };
 

@@ -4,8 +4,9 @@
  * eviction. See migrate.h for the story.
  *
  * Locks: mmap_lock from setup to finalize, for writing when a large folio leaves
- * whole, see lock_for_out(). None for eviction of single pages, which knows frames
- * only.
+ * whole, see lock_for_out(). Eviction, which starts from frames, looks for whoever
+ * maps them: core mm can move pages by frame, too, but then nothing keeps their
+ * anon_vma from being freed while it holds migration entries.
  */
 #include <linux/mempolicy.h>
 #include <linux/migrate.h>
@@ -13,13 +14,13 @@
 #include <linux/mmap_lock.h>
 #include <linux/pagemap.h>
 
-#include "huge.h"
 #include "migrate.h"
+#include "search.h"
 
 #define GFP_SYSTEM	(GFP_HIGHUSER_MOVABLE | __GFP_NOWARN)
 /* A process waits: take a large page if there is one, small ones do as well. */
 #define GFP_SYSTEM_HUGE	(GFP_TRANSHUGE_LIGHT | __GFP_NORETRY | __GFP_NOWARN)
-/* Without a VMA nothing else will do. */
+/* Small pages will not do as well where a large one can be made. */
 #define GFP_EVICT_HUGE	(GFP_TRANSHUGE | __GFP_NORETRY | __GFP_NOWARN)
 #define GFP_STUBBORN_HUGE (GFP_TRANSHUGE | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
@@ -27,7 +28,7 @@
 static bool has_policy(struct vm_area_struct *vma)
 {
 #ifdef CONFIG_NUMA
-	return vma && (vma->vm_policy || current->mempolicy);
+	return vma->vm_policy || current->mempolicy;
 #else
 	return false;
 #endif
@@ -72,8 +73,7 @@ static struct folio *take_page(struct hmmc_batch *batch, struct vm_area_struct *
 	if (batch->nr_spent < batch->nr_spare)
 		return page_folio(batch->pages[batch->nr_spent++]);
 	if (!hmmc_inject("page"))
-		folio = vma ? vma_alloc_folio(GFP_SYSTEM, 0, vma, addr) :
-			      folio_alloc(GFP_SYSTEM, 0);
+		folio = vma_alloc_folio(GFP_SYSTEM, 0, vma, addr);
 	if (!folio && batch->last_resort)
 		folio = hmmc_reserve_take(batch->pool);
 	return folio;
@@ -126,7 +126,7 @@ static void assign_huge(struct hmmc_batch *batch, unsigned int i, struct page *f
 	else if (batch->huge)
 		folio = batch->huge;
 	else
-		folio = vma ? alloc_huge(vma, addr) : alloc_huge_hard(batch->evict_mode);
+		folio = alloc_huge(vma, addr);
 	if (!folio) {
 		hmmc_batch_stay(batch, i, HMMC_WINDOW_PAGES, HMMC_RESULT_NO_MEMORY);
 		return;
@@ -138,7 +138,7 @@ static void assign_huge(struct hmmc_batch *batch, unsigned int i, struct page *f
 			&folio->page, HMMC_WINDOW_SIZE);
 }
 
-/* Give every collected page a page in system memory. @vma is NULL for eviction. */
+/* Give every collected page a page in system memory. */
 static void assign_pages(struct hmmc_batch *batch, unsigned int npages, struct vm_area_struct *vma,
 			 unsigned long start)
 {
@@ -163,21 +163,16 @@ static void assign_pages(struct hmmc_batch *batch, unsigned int npages, struct v
 	free_spare(batch);
 }
 
-/*
- * Note of both folios what the move means: the device may have written the one,
- * which no CPU page table shows, and the other is left over.
- */
-static void mark_moved(struct hmmc_batch *batch, unsigned int npages)
+/* The device may have written them, which no CPU page table shows. */
+static void mark_dirty(struct hmmc_batch *batch, unsigned int npages)
 {
 	unsigned int i;
 
 	for (i = 0; i < npages; i += hmmc_mpfn_nr_pages(batch->dst[i])) {
 		struct page *page = migrate_pfn_to_page(batch->dst[i]);
 
-		if (!page || !(batch->src[i] & MIGRATE_PFN_MIGRATE))
-			continue;
-		folio_set_dirty(page_folio(page));
-		hmmc_page_set_left(migrate_pfn_to_page(batch->src[i]));
+		if (page && (batch->src[i] & MIGRATE_PFN_MIGRATE))
+			folio_set_dirty(page_folio(page));
 	}
 }
 
@@ -236,7 +231,7 @@ static unsigned int migrate_vma_out(struct hmmc_batch *batch, struct vm_area_str
 	batch_out(batch, args.npages, vma, start);
 	migrate_vma_pages(&args);
 	moved = hmmc_batch_count(batch, args.npages, &nr_huge);
-	mark_moved(batch, args.npages);
+	mark_dirty(batch, args.npages);
 	migrate_vma_finalize(&args);
 	hmmc_pool_count(batch->pool, HMMC_POOL_THP_OUT, nr_huge);
 	return moved;
@@ -434,64 +429,24 @@ enum hmmc_result hmmc_move_faulted(struct hmmc_pool *pool, struct vm_fault *vmf,
 
 /* ---- Out, for eviction ---------------------------------------------------- */
 
-/*
- * Let go of folios that somebody else has just moved. Core mm finds one by its
- * frame for as long as it has a reference, takes it for one that nobody maps, and
- * would move it again; its memory cgroup and maybe its anon_vma have gone.
- */
-static void drop_left(struct hmmc_batch *batch, unsigned int npages)
-{
-	unsigned int i;
-
-	for (i = 0; i < npages; i += hmmc_mpfn_nr_pages(batch->src[i])) {
-		struct page *page = migrate_pfn_to_page(batch->src[i]);
-
-		if (!page || !hmmc_page_is_left(page))
-			continue;
-		batch->src[i] = 0;
-		folio_unlock(page_folio(page));
-		folio_put(page_folio(page));
-	}
-}
-
-unsigned int hmmc_move_frames(struct hmmc_pool *pool, struct hmmc_scratch *scratch,
-			      unsigned int nr, enum hmmc_evict_mode mode)
-{
-	struct hmmc_batch batch = { .pool = pool, .nr_pages = nr, .evict_mode = mode };
-	unsigned int moved, nr_huge;
-
-	hmmc_batch_use(&batch, scratch);
-	memset(batch.dst, 0, nr * sizeof(*batch.dst));
-	hmmc_batch_stamp(&batch, HMMC_PHASE_SETUP);
-	migrate_device_pfns(batch.src, nr);
-	drop_left(&batch, nr);
-	batch_out(&batch, nr, NULL, 0);
-	migrate_device_pages(batch.src, batch.dst, nr);
-	moved = hmmc_batch_count(&batch, nr, &nr_huge);
-	mark_moved(&batch, nr);
-	migrate_device_finalize(batch.src, batch.dst, nr);
-	hmmc_pool_count(pool, HMMC_POOL_MIGRATED_OUT, moved);
-	hmmc_pool_count(pool, HMMC_POOL_THP_OUT, nr_huge);
-	hmmc_batch_trace(&batch, HMMC_PLACE_SYSTEM, 0, moved);
-	return moved;
-}
-
-unsigned int hmmc_move_huge(struct hmmc_pool *pool, struct hmmc_scratch *scratch,
-			    unsigned long pfn, enum hmmc_evict_mode mode)
+unsigned int hmmc_move_frame(struct hmmc_pool *pool, struct hmmc_scratch *scratch,
+			     struct hmmc_search *search, unsigned long pfn,
+			     enum hmmc_evict_mode mode)
 {
 	struct hmmc_batch batch = { .pool = pool, .nr_pages = HMMC_WINDOW_PAGES };
 	struct hmmc_move move = { .pool = pool, .flags = HMMC_MOVE_TRYLOCK };
-	struct hmmc_search search = {};
+	struct folio *folio = page_folio(pfn_to_page(pfn));
 
 	hmmc_batch_use(&batch, scratch);
 	/* Now, while no lock is held that others would have to wait for. */
-	if (folio_mapcount(page_folio(pfn_to_page(pfn))) == 1)
+	if (folio_test_large(folio) && folio_mapcount(folio) == 1)
 		batch.huge = alloc_huge_hard(mode);
-	while (!move.nr_moved && hmmc_huge_find(&search, pool, pfn, &move.mm, &move.span)) {
+	hmmc_search_start(search);
+	while (!move.nr_moved && hmmc_search_next(search, pool, pfn, &move.span)) {
+		move.mm = search->mm;
 		batch.nr_pages = (move.span.end - move.span.start) >> PAGE_SHIFT;
 		move_out(&batch, &move);
 	}
-	hmmc_huge_find_end(&search);
 	if (batch.huge)
 		folio_put(batch.huge);
 	return move.nr_moved;

@@ -335,18 +335,21 @@ u64 hmmc_pool_nr_free(struct hmmc_pool *pool)
 	return pool->nr_frames - pool->nr_used - pool->nr_pinned - pool->nr_bad;
 }
 
-struct hmmc_chunk *hmmc_pool_close_victim(struct hmmc_pool *pool, unsigned long *pfns,
-					  unsigned int *nr)
+/* Nothing in it can be moved: broken frames stay. */
+static bool is_all_bad(const struct hmmc_pool *pool, const struct hmmc_chunk *chunk)
 {
-	struct hmmc_chunk *chunk, *victim = NULL;
-	unsigned int i;
+	return pool->has_bad && bitmap_equal(chunk->used, chunk->bad, HMMC_WINDOW_PAGES);
+}
 
-	*nr = 0;
+struct hmmc_chunk *hmmc_pool_close_victim(struct hmmc_pool *pool)
+{
+	struct hmmc_chunk *chunk, *spared = NULL, *victim = NULL;
+
 	guard(spinlock_irqsave)(&pool->lock);
 	list_for_each_entry(chunk, &pool->clock, clock) {
 		struct hmmc_victim facts = {
 			.referenced = READ_ONCE(chunk->referenced),
-			.closed = chunk->state == HMMC_CHUNK_CLOSED,
+			.closed = chunk->state == HMMC_CHUNK_CLOSED || is_all_bad(pool, chunk),
 		};
 
 		switch (hmmc_victim_judge(&facts)) {
@@ -355,6 +358,7 @@ struct hmmc_chunk *hmmc_pool_close_victim(struct hmmc_pool *pool, unsigned long 
 			break;
 		case HMMC_VICTIM_SPARE:
 			WRITE_ONCE(chunk->referenced, false);
+			spared = spared ?: chunk;
 			break;
 		case HMMC_VICTIM_SKIP:
 			break;
@@ -362,15 +366,8 @@ struct hmmc_chunk *hmmc_pool_close_victim(struct hmmc_pool *pool, unsigned long 
 		if (victim)
 			break;
 	}
-	/* Every bit was set and is clear now: the first that is not closed goes. */
-	if (!victim) {
-		list_for_each_entry(chunk, &pool->clock, clock) {
-			if (chunk->state != HMMC_CHUNK_CLOSED) {
-				victim = chunk;
-				break;
-			}
-		}
-	}
+	/* Every bit was set and is clear now: the hand is at the first of them again. */
+	victim = victim ?: spared;
 	if (!victim)
 		return NULL;
 
@@ -378,10 +375,14 @@ struct hmmc_chunk *hmmc_pool_close_victim(struct hmmc_pool *pool, unsigned long 
 	list_del_init(&victim->link);
 	/* The hand has passed those before it. */
 	list_move_tail(&victim->clock, &pool->clock);
-	/* Also broken ones: a large folio is asked for with all its frames. */
-	for_each_set_bit(i, victim->used, HMMC_WINDOW_PAGES)
-		pfns[(*nr)++] = hmmc_chunk_first_pfn(victim) + i;
 	return victim;
+}
+
+unsigned int hmmc_pool_used(struct hmmc_chunk *chunk, unsigned long *used)
+{
+	guard(spinlock_irqsave)(&chunk->block->pool->lock);
+	bitmap_andnot(used, chunk->used, chunk->bad, HMMC_WINDOW_PAGES);
+	return bitmap_weight(used, HMMC_WINDOW_PAGES);
 }
 
 void hmmc_pool_reopen(struct hmmc_chunk *chunk)

@@ -21,6 +21,7 @@
 #include "device.h"
 
 struct hmmc_block;
+struct hmmc_search;
 struct vm_fault;
 
 /**
@@ -212,12 +213,10 @@ void hmmc_pool_touch(struct hmmc_pool *pool, u64 offset);
 /* Frames that are neither used nor pinned nor bad. */
 u64 hmmc_pool_nr_free(struct hmmc_pool *pool);
 
-/*
- * Pick the coldest chunk, close it and write the PFNs of its used frames.
- * Return: the chunk, or NULL if none can be evicted.
- */
-struct hmmc_chunk *hmmc_pool_close_victim(struct hmmc_pool *pool, unsigned long *pfns,
-					  unsigned int *nr);
+/* Pick the coldest chunk and close it. Return: NULL if none can be evicted. */
+struct hmmc_chunk *hmmc_pool_close_victim(struct hmmc_pool *pool);
+/* The frames of @chunk that are in use and not broken, as a bitmap. Return: how many. */
+unsigned int hmmc_pool_used(struct hmmc_chunk *chunk, unsigned long *used);
 /* Hand out frames of a closed chunk again. */
 void hmmc_pool_reopen(struct hmmc_chunk *chunk);
 
@@ -263,21 +262,6 @@ static inline struct hmmc_chunk *hmmc_block_chunk(struct hmmc_block *block, unsi
 static inline unsigned long hmmc_chunk_first_pfn(const struct hmmc_chunk *chunk)
 {
 	return chunk->block->first_pfn + (chunk - chunk->block->chunks) * HMMC_WINDOW_PAGES;
-}
-
-/*
- * A device page whose data has moved out is *left* until it is freed. Of a large
- * folio its first page tells; the others have something of the folio's there, but
- * no pointer to a block, which is why the mark is one. Under the folio lock.
- */
-static inline void hmmc_page_set_left(struct page *page)
-{
-	page->zone_device_data = hmmc_block_of(page);
-}
-
-static inline bool hmmc_page_is_left(const struct page *page)
-{
-	return page->zone_device_data == hmmc_block_of(page);
 }
 
 /* ---- move_in.c, move_out.c: moving pages --------------------------------- */
@@ -337,14 +321,13 @@ vm_fault_t hmmc_move_faulted_whole(struct hmmc_pool *pool, struct vm_fault *vmf)
 enum hmmc_result hmmc_move_faulted(struct hmmc_pool *pool, struct vm_fault *vmf,
 				   const struct hmmc_span *span, bool last_resort);
 /*
- * Move frames out by PFN, whoever maps them; see hmmc_pool_close_victim(). None
- * may be of a large folio that an entry of its size maps. Return: how many.
+ * Move out the frame at @pfn, and what else of its chunk the same VMA maps in the
+ * same window. Waits for no mmap_lock; keeps @search for the next frame. Return:
+ * how many pages; 0: nobody maps it, or it cannot be moved now.
  */
-unsigned int hmmc_move_frames(struct hmmc_pool *pool, struct hmmc_scratch *scratch,
-			      unsigned int nr, enum hmmc_evict_mode mode);
-/* Move out the large folio whose first frame is @pfn. Waits for no mmap_lock. Return: how many. */
-unsigned int hmmc_move_huge(struct hmmc_pool *pool, struct hmmc_scratch *scratch,
-			    unsigned long pfn, enum hmmc_evict_mode mode);
+unsigned int hmmc_move_frame(struct hmmc_pool *pool, struct hmmc_scratch *scratch,
+			     struct hmmc_search *search, unsigned long pfn,
+			     enum hmmc_evict_mode mode);
 
 /* ---- copy.c: the data ---------------------------------------------------- */
 
