@@ -390,7 +390,7 @@ static int child_sees_no_write(state *self)
 	return status;
 }
 
-TEST_F_TIMEOUT(hmm_inject, child_never_sees_device_write, 240)
+TEST_F_TIMEOUT(hmm_inject, child_never_sees_device_write, 600)
 {
 	const struct flow flow = {
 		.arrange = share_with_child,

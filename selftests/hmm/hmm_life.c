@@ -738,7 +738,7 @@ TEST_F(hmm_life_device, buffer_object_mapping_survives_unbind)
 	EXPECT_EQ(0, munmap(mem, HUGE_SIZE));
 }
 
-TEST_F(hmm_life_device, device_can_be_unbound_and_bound_again_and_again)
+TEST_F_TIMEOUT(hmm_life_device, device_can_be_unbound_and_bound_again_and_again, 120)
 {
 	struct gpu gpu;
 	unsigned int round;
