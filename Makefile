@@ -34,6 +34,7 @@ help:
 	@echo '  stress          - random operations for SECONDS=60, in a VM; SEED=N again'
 	@echo '  igt             - the device-agnostic tests of IGT, and ours, in a VM'
 	@echo '  bench           - what an operation costs, in counted instructions'
+	@echo '  oversub         - what more memory costs than the device has'
 	@echo '  shell           - a VM with the modules loaded'
 	@echo '  expect          - let the last check say how many tests there are'
 	@echo
@@ -155,7 +156,7 @@ ifneq ($(HMM_IN_ROOT),1)
 .PHONY: build
 build: modules tools tests toy
 
-.PHONY: check check-debug expect demo shell selftests stress igt bench
+.PHONY: check check-debug expect demo shell selftests stress igt bench oversub
 check:
 	@selftests/check/all
 
@@ -190,6 +191,9 @@ igt: modules igt_tests
 
 bench: build
 	@selftests/perf/boot.sh
+
+oversub: build
+	@selftests/perf/boot.sh oversub
 
 endif
 

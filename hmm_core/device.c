@@ -19,6 +19,7 @@
 
 #include "mirror.h"
 #include "pool.h"
+#include "room.h"
 
 DEFINE_SRCU(hmmc_srcu);
 
@@ -82,6 +83,7 @@ struct hmmc_device *hmmc_device_create(const struct hmmc_device_desc *desc)
 		goto err_srcu;
 	}
 	device->pool = pool;
+	hmmc_room_init(pool);
 
 	scoped_guard(mutex, &devices_lock) {
 		/* Never reused, so that advice for a device of old fits none that is new. */
@@ -179,6 +181,7 @@ void hmmc_device_put(struct hmmc_device *device)
 	hmmc_stats_remove_device(device);
 	scoped_guard(mutex, &devices_lock)
 		list_del_rcu(&device->link);
+	hmmc_room_fini(pool);
 	WRITE_ONCE(pool->gone, true);
 	/* Wait for CPU faults that copy, and for snapshots that look at the list. */
 	synchronize_srcu(&hmmc_srcu);

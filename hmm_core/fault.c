@@ -21,6 +21,7 @@
 #include "fault.h"
 #include "logic/batch.h"
 #include "logic/policy.h"
+#include "room.h"
 #include "trace.h"
 
 /*
@@ -59,19 +60,6 @@ static unsigned long window_page(unsigned long addr)
 }
 
 /* ---- Migrate ------------------------------------------------------------- */
-
-int hmmc_migrate_in(struct hmmc_attach *attach, struct hmmc_move *move)
-{
-	unsigned int nr = (move->span.end - move->span.start) >> PAGE_SHIFT;
-	struct hmmc_pool *pool = move->pool;
-	int ret;
-
-	if (hmmc_pool_nr_free(pool) < nr)
-		hmmc_evict(pool, nr, HMMC_EVICT_KILLABLE);
-	ret = hmmc_move_in(move);
-	hmmc_attach_count(attach, HMMC_ATTACH_PAGES_MIGRATED, move->nr_moved);
-	return ret;
-}
 
 bool hmmc_trim_span(struct hmmc_attach *attach, struct hmmc_window *window,
 		    struct hmmc_span *span, unsigned long *pfns)
@@ -268,6 +256,15 @@ static void fit_pages(struct service *service, struct hmmc_decision *decision)
 	decision->first = window_page(service->fault->addr) & ~(FEW_PAGES - 1);
 }
 
+static void migrate_for_fault(struct hmmc_attach *attach, struct hmmc_move *move,
+			      struct hmmc_view *view, const struct hmmc_decision *decision)
+{
+	if (decision->insist)
+		hmmc_migrate_in(attach, move);
+	else
+		hmmc_migrate_in_paced(attach, move, view);
+}
+
 static void migrate_decided(struct service *service, const struct hmmc_decision *decision,
 			    bool thp)
 {
@@ -285,7 +282,7 @@ static void migrate_decided(struct service *service, const struct hmmc_decision 
 	hmmc_advice_clip(window->mirror->advices, service->fault->addr, &move.span);
 	if (bitmap_empty(service->view->mapped, HMMC_WINDOW_PAGES) ||
 	    hmmc_trim_span(attach, window, &move.span, service->pfns))
-		hmmc_migrate_in(attach, &move);
+		migrate_for_fault(attach, &move, service->view, decision);
 }
 
 /* Whether the access needs nothing of core mm: the page is there, and may be used so. */

@@ -12,8 +12,6 @@
 u64 hmmc_device_offset(const struct page *page);
 /* Whether 2 MiB device folios are wanted and possible. */
 bool hmmc_device_has_thp(const struct hmmc_device *device);
-/* Move in, making room first. Nothing of ours is held. Return: as hmmc_move_in(). */
-int hmmc_migrate_in(struct hmmc_attach *attach, struct hmmc_move *move);
 /*
  * Migration zaps what it spans, so leave out what need not move: device pages at
  * both ends of @span. @pfns is scratch for its pages. Return: false if nothing is

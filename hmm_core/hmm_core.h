@@ -419,6 +419,8 @@ struct hmmc_attach_stats {
 	u64 cow_breaks;
 	/** @exclusives: pages made exclusive. */
 	u64 exclusives;
+	/** @turned_away: faults mapped in place because there was no room. */
+	u64 turned_away;
 	/** @windows: windows of the mirror now. */
 	u64 windows;
 };

@@ -29,6 +29,7 @@ enum hmmc_attach_count {
 	HMMC_ATTACH_INVALIDATIONS,
 	HMMC_ATTACH_COW_BREAKS,
 	HMMC_ATTACH_EXCLUSIVES,
+	HMMC_ATTACH_TURNED_AWAY,
 	HMMC_ATTACH_NR_COUNTS,
 };
 
@@ -84,6 +85,7 @@ struct hmmc_view {
 	unsigned int nr_faults;		/* served, for the size of the next */
 	unsigned int nr_quiet;		/* faults to go since copy-on-write was broken here */
 	bool huge;			/* mapped by one entry */
+	bool turned_away;		/* some of it is in place for lack of room. A hint. */
 	DECLARE_BITMAP(mapped, HMMC_WINDOW_PAGES);
 	DECLARE_BITMAP(writable, HMMC_WINDOW_PAGES);
 	DECLARE_BITMAP(atomic, HMMC_WINDOW_PAGES);	/* may do atomics */
@@ -115,6 +117,8 @@ struct hmmc_window {
 
 /* Zap everything an attach has mapped. Nobody maps for it any more. */
 void hmmc_attach_zap(struct hmmc_attach *attach);
+/* Zap up to @nr windows that were turned away, so that they fault again. Return: how many. */
+unsigned int hmmc_attach_readmit(struct hmmc_attach *attach, unsigned int nr);
 /* Take the mm for an access. Return: false if the process is gone. */
 static inline bool hmmc_mirror_enter(struct hmmc_mirror *mirror)
 {

@@ -32,6 +32,21 @@ static enum hmmc_chunk_state fill_state(const struct hmmc_chunk *chunk)
 	return nr_free_in(chunk) ? HMMC_CHUNK_OPEN : HMMC_CHUNK_FULL;
 }
 
+static u64 nr_free(const struct hmmc_pool *pool)
+{
+	lockdep_assert_held(&pool->lock);
+
+	return pool->nr_frames - pool->nr_used - pool->nr_pinned - pool->nr_bad;
+}
+
+void hmmc_pool_tell_room(struct hmmc_pool *pool)
+{
+	/* More than a fault makes for itself, or those would chase each other. */
+	if (pool->turned_away && !pool->gone &&
+	    nr_free(pool) >= max(pool->nr_frames / 16, 4 * HMMC_WINDOW_PAGES))
+		schedule_work(&pool->readmit);
+}
+
 /* Put a chunk where its fill level says; the caller changed nr_used. */
 static void chunk_refile(struct hmmc_pool *pool, struct hmmc_chunk *chunk)
 {
@@ -56,6 +71,7 @@ static void chunk_refile(struct hmmc_pool *pool, struct hmmc_chunk *chunk)
 		chunk->apart = false;
 		chunk->nr_cpu_faults = 0;
 		list_add(&chunk->link, &pool->empty);
+		hmmc_pool_tell_room(pool);
 	} else if (state == HMMC_CHUNK_OPEN) {
 		list_add(&chunk->link, &pool->open);
 	}
@@ -332,7 +348,7 @@ void hmmc_pool_touch(struct hmmc_pool *pool, u64 offset)
 u64 hmmc_pool_nr_free(struct hmmc_pool *pool)
 {
 	guard(spinlock_irqsave)(&pool->lock);
-	return pool->nr_frames - pool->nr_used - pool->nr_pinned - pool->nr_bad;
+	return nr_free(pool);
 }
 
 /* Nothing in it can be moved: broken frames stay. */
@@ -520,8 +536,10 @@ void hmmc_frames_unpin(struct hmmc_frames *frames)
 	scoped_guard(mutex, &pool->buddy_mutex) {
 		gpu_buddy_free_list(&frames->block->buddy, &frames->buddies, 0);
 		isolate_bad(frames);
-		scoped_guard(spinlock_irqsave, &pool->lock)
+		scoped_guard(spinlock_irqsave, &pool->lock) {
 			pool->nr_pinned -= ALIGN(frames->size, HMMC_WINDOW_SIZE) >> PAGE_SHIFT;
+			hmmc_pool_tell_room(pool);
+		}
 	}
 	kfree(frames);
 }

@@ -19,6 +19,7 @@
 #include <linux/workqueue.h>
 
 #include "device.h"
+#include "logic/pace.h"
 
 struct hmmc_block;
 struct hmmc_search;
@@ -161,6 +162,9 @@ struct hmmc_pool {
 	u64 nr_pinned;
 	u64 nr_bad;
 	bool has_bad;			/* never cleared: skips looking at every frame */
+	struct hmmc_pace pace;		/* of evictions for faults, see room.c */
+	bool turned_away;		/* there are views to readmit where there is room */
+	struct work_struct readmit;
 	/*
 	 * Big scratch arrays for those who must not fail: CPU faults and
 	 * eviction. Neither waits for mmap_lock with one in hand.
@@ -212,6 +216,8 @@ static inline bool hmmc_pool_is_bad(struct hmmc_block *block, unsigned long pfn,
 void hmmc_pool_touch(struct hmmc_pool *pool, u64 offset);
 /* Frames that are neither used nor pinned nor bad. */
 u64 hmmc_pool_nr_free(struct hmmc_pool *pool);
+/* If there is much room, start pool->readmit for those who were turned away. */
+void hmmc_pool_tell_room(struct hmmc_pool *pool);
 
 /* Pick the coldest chunk and close it. Return: NULL if none can be evicted. */
 struct hmmc_chunk *hmmc_pool_close_victim(struct hmmc_pool *pool);

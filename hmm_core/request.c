@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 
 #include "fault.h"
+#include "room.h"
 
 #define MAX_TRIES	16
 

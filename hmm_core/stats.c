@@ -49,6 +49,7 @@ void hmmc_attach_stats(struct hmmc_attach *attach, struct hmmc_attach_stats *sta
 	stats->invalidations = atomic64_read(&attach->count[HMMC_ATTACH_INVALIDATIONS]);
 	stats->cow_breaks = atomic64_read(&attach->count[HMMC_ATTACH_COW_BREAKS]);
 	stats->exclusives = atomic64_read(&attach->count[HMMC_ATTACH_EXCLUSIVES]);
+	stats->turned_away = atomic64_read(&attach->count[HMMC_ATTACH_TURNED_AWAY]);
 	stats->windows = atomic_read(&attach->mirror->nr_windows);
 }
 EXPORT_SYMBOL_GPL(hmmc_attach_stats);
@@ -91,6 +92,7 @@ static int attach_show(struct seq_file *seq, void *unused)
 	seq_printf(seq, "invalidations %llu\n", stats.invalidations);
 	seq_printf(seq, "cow_breaks %llu\n", stats.cow_breaks);
 	seq_printf(seq, "exclusives %llu\n", stats.exclusives);
+	seq_printf(seq, "turned_away %llu\n", stats.turned_away);
 	seq_printf(seq, "windows %llu\n", stats.windows);
 	return 0;
 }

@@ -12,7 +12,7 @@
 #include <linux/notifier.h>
 #include <linux/suspend.h>
 
-#include "pool.h"
+#include "room.h"
 #include "suspend.h"
 
 /* What has not come home by then keeps the machine awake. */
@@ -30,8 +30,10 @@ static void wake_all(void)
 {
 	struct hmmc_device *device;
 
-	for_each_hmmc_device(device)
+	for_each_hmmc_device(device) {
 		WRITE_ONCE(device->pool->asleep, false);
+		hmmc_room_look(device->pool);
+	}
 }
 
 static int send_all_to_sleep(void)

@@ -238,19 +238,26 @@ struct hmmc_view *hmmc_view_get(struct hmmc_window *window, struct hmmc_attach *
 	return view;
 }
 
-/* Take a view away from its window with everything it maps. */
-static void view_drop(struct hmmc_window *window, unsigned int index)
+/* Under pt_lock: zap everything a view maps. */
+static void view_zap(struct hmmc_window *window, struct hmmc_view *view)
 {
 	struct hmmc_span all = {
 		.start = window->start,
 		.end = window->start + HMMC_WINDOW_SIZE,
 	};
+
+	hmmc_zap(window, view, &all);
+}
+
+/* Take a view away from its window with everything it maps. */
+static void view_drop(struct hmmc_window *window, unsigned int index)
+{
 	struct hmmc_view *view;
 
 	scoped_guard(mutex, &window->pt_lock) {
 		view = window->views[index];
 		if (view)
-			hmmc_zap(window, view, &all);
+			view_zap(window, view);
 		WRITE_ONCE(window->views[index], NULL);
 	}
 	if (view)
@@ -262,6 +269,16 @@ static bool index_is_empty(struct hmmc_mirror *mirror, unsigned long index)
 	return !xa_load(&mirror->windows, index);
 }
 
+/* The window in that slot, with a reference, unless the reaper has it: then wait for that. */
+static struct hmmc_window *window_at(struct hmmc_mirror *mirror, unsigned long index)
+{
+	struct hmmc_window *window = hmmc_window_find(mirror, index << HMMC_WINDOW_SHIFT);
+
+	if (!window)
+		wait_event(mirror->reaped, index_is_empty(mirror, index));
+	return window;
+}
+
 void hmmc_views_drop(struct hmmc_attach *attach)
 {
 	struct hmmc_mirror *mirror = attach->mirror;
@@ -269,12 +286,9 @@ void hmmc_views_drop(struct hmmc_attach *attach)
 	unsigned long index;
 
 	xa_for_each(&mirror->windows, index, window) {
-		window = hmmc_window_find(mirror, index << HMMC_WINDOW_SHIFT);
-		if (!window) {
-			/* The reaper drops our view too: let it finish. */
-			wait_event(mirror->reaped, index_is_empty(mirror, index));
+		window = window_at(mirror, index);
+		if (!window)
 			continue;
-		}
 		view_drop(window, attach->index);
 		hmmc_window_put(window);
 		cond_resched();
@@ -288,25 +302,52 @@ void hmmc_attach_zap(struct hmmc_attach *attach)
 	unsigned long index;
 
 	xa_for_each(&mirror->windows, index, window) {
-		window = hmmc_window_find(mirror, index << HMMC_WINDOW_SHIFT);
-		if (!window) {
-			/* The reaper zaps it: let it finish. */
-			wait_event(mirror->reaped, index_is_empty(mirror, index));
+		window = window_at(mirror, index);
+		if (!window)
 			continue;
-		}
 		scoped_guard(mutex, &window->pt_lock) {
 			struct hmmc_view *view = window->views[attach->index];
-			struct hmmc_span all = {
-				.start = window->start,
-				.end = window->start + HMMC_WINDOW_SIZE,
-			};
 
 			if (view)
-				hmmc_zap(window, view, &all);
+				view_zap(window, view);
 		}
 		hmmc_window_put(window);
 		cond_resched();
 	}
+}
+
+static bool view_readmit(struct hmmc_window *window, unsigned int index)
+{
+	struct hmmc_view *view;
+
+	guard(mutex)(&window->pt_lock);
+	view = window->views[index];
+	if (!view || !READ_ONCE(view->turned_away))
+		return false;
+	WRITE_ONCE(view->turned_away, false);
+	view_zap(window, view);
+	return true;
+}
+
+unsigned int hmmc_attach_readmit(struct hmmc_attach *attach, unsigned int nr)
+{
+	struct hmmc_mirror *mirror = attach->mirror;
+	struct hmmc_window *window;
+	unsigned int readmitted = 0;
+	unsigned long index;
+
+	xa_for_each(&mirror->windows, index, window) {
+		if (readmitted == nr)
+			break;
+		/* One that is being reaped maps nothing. */
+		window = hmmc_window_find(mirror, index << HMMC_WINDOW_SHIFT);
+		if (!window)
+			continue;
+		readmitted += view_readmit(window, attach->index);
+		hmmc_window_put(window);
+		cond_resched();
+	}
+	return readmitted;
 }
 
 /* ---- Reaping ------------------------------------------------------------- */

@@ -34,6 +34,7 @@ struct hmmc_decision hmmc_decide(const struct hmmc_facts *facts)
 
 	decision.migrate = wants_device(facts);
 	decision.populate = decision.migrate && facts->state == HMMC_STATE_HOLE;
+	decision.insist = facts->wish == HMMC_WISH_DEVICE;
 
 	/* A large page that is taken apart costs more than moving all of it. */
 	if (facts->state == HMMC_STATE_SYSTEM_HUGE ||

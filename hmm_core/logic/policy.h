@@ -59,12 +59,14 @@ struct hmmc_facts {
  * struct hmmc_decision - what to do for an access
  * @migrate: move pages to the device first
  * @populate: fill holes there
+ * @insist: make room for it at any cost: somebody has said so
  * @first: first page of the window to serve
  * @nr: pages to serve
  */
 struct hmmc_decision {
 	bool migrate;
 	bool populate;
+	bool insist;
 	unsigned int first;
 	unsigned int nr;
 };

@@ -4,6 +4,8 @@
  * its data, whatever its owner has done with it meanwhile; jobs never fail for
  * want of device memory; what is free again can be used again.
  */
+#include <dirent.h>
+
 #include "hmm_harness.h"
 
 static size_t pages(size_t size)
@@ -91,6 +93,8 @@ TEST_F_TIMEOUT(hmm_evict_all, twice_the_device_memory_keeps_all_data, 60)
 #define MAX_BOS		512
 #define BO_SIZE		(8 * MIB)
 
+#define EVICT_SHARE	"/sys/module/hmm_core/parameters/evict_share"
+
 FIXTURE(hmm_evict) {
 	struct gpu gpu;
 	struct dummy_bo *bos[MAX_BOS];
@@ -131,6 +135,7 @@ FIXTURE_SETUP(hmm_evict)
 
 FIXTURE_TEARDOWN(hmm_evict)
 {
+	file_write(EVICT_SHARE, "10");
 	while (self->nr_bos)
 		EXPECT_EQ(0, dummy_bo_destroy(self->bos[--self->nr_bos]));
 	teardown_gpu(_metadata, &self->gpu);
@@ -413,13 +418,101 @@ TEST_F(hmm_evict, buffer_object_that_never_fits_is_refused_and_evicts_little)
 	EXPECT_EQ(0, touch_bad(mem, self->free / 2 & -HUGE_SIZE, 1));
 }
 
+/* ---- Without room --------------------------------------------------------- */
+
+/* A counter of our mirror: the only one of the device. */
+static long long turned_away(void)
+{
+	const char *dir_name = "/sys/kernel/debug/hmm_core/dummy_gpu.0/mirrors";
+	char path[512], name[64];
+	long long value, sum = 0;
+	struct dirent *entry;
+	DIR *dir = opendir(dir_name);
+
+	while (dir && (entry = readdir(dir))) {
+		FILE *file;
+
+		snprintf(path, sizeof(path), "%s/%s/stats", dir_name, entry->d_name);
+		file = entry->d_name[0] == '.' ? NULL : fopen(path, "r");
+		while (file && fscanf(file, "%63s %lld", name, &value) == 2)
+			sum += strcmp(name, "turned_away") ? 0 : value;
+		if (file)
+			fclose(file);
+	}
+	if (dir)
+		closedir(dir);
+	return sum;
+}
+
+/* The device is full of memory that is in use, and faults evict none. */
+static char *fill_and_forbid(struct __test_metadata *_metadata, struct gpu *gpu, size_t size,
+			     enum mem_kind kind, size_t more)
+{
+	char *mem;
+
+	resident(_metadata, gpu, size, kind);
+	EXPECT_EQ(0, file_write(EVICT_SHARE, "0"));
+	mem = must_alloc(_metadata, more, kind);
+	pattern_fill(mem, more, 2);
+	return mem;
+}
+
+TEST_F(hmm_evict, fault_without_room_is_served_in_place)
+{
+	size_t size = 4 * HUGE_SIZE;
+	char *mem = fill_and_forbid(_metadata, &self->gpu, self->free & -HUGE_SIZE,
+				    variant->kind, size);
+	struct drm_dummy_gpu_device_stats before = gpu_device_stats(&self->gpu);
+	long long away = turned_away();
+
+	EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, mem, size, 2));
+	EXPECT_EQ(0, gpu_pattern_fill(&self->gpu, mem, size, 3));
+	EXPECT_EQ(0, file_write(EVICT_SHARE, "10"));
+	EXPECT_EQ(0, pattern_bad(mem, size, 3));
+	EXPECT_EQ(before.evicted_chunks, gpu_device_stats(&self->gpu).evicted_chunks);
+	EXPECT_LT(away, turned_away());
+}
+
+TEST_F(hmm_evict, memory_that_was_turned_away_moves_in_when_there_is_room)
+{
+	size_t size = 2 * HUGE_SIZE;
+	char *mem = fill_and_forbid(_metadata, &self->gpu, self->free & -HUGE_SIZE,
+				    variant->kind, size);
+	unsigned int i;
+
+	EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, mem, size, 2));
+	/* It does not fault any more, */
+	EXPECT_EQ(0, gpu_pattern_fill(&self->gpu, mem, size, 3));
+	EXPECT_GT(pages(size), pages_in(mem, size, IN_DEVICE));
+	/* until there is much room. */
+	for (i = 0; i < 4; i++)
+		EXPECT_EQ(0, dummy_bo_destroy(self->bos[--self->nr_bos]));
+	EXPECT_TRUE(eventually(!gpu_pattern_bad(&self->gpu, mem, size, 3) &&
+			       pages_in(mem, size, IN_DEVICE) == pages(size)));
+	EXPECT_EQ(0, file_write(EVICT_SHARE, "10"));
+	EXPECT_EQ(0, pattern_bad(mem, size, 3));
+}
+
+TEST_F(hmm_evict, advice_for_the_device_makes_room)
+{
+	size_t size = 2 * HUGE_SIZE;
+	char *mem = fill_and_forbid(_metadata, &self->gpu, self->free & -HUGE_SIZE,
+				    variant->kind, size);
+
+	EXPECT_EQ(0, gpu_advise_place(&self->gpu, mem, size, DRM_DUMMY_GPU_PLACE_DEVICE));
+	EXPECT_EQ(0, gpu_pattern_fill(&self->gpu, mem, size, 3));
+	EXPECT_EQ(pages(size), pages_in(mem, size, IN_DEVICE));
+	EXPECT_EQ(0, file_write(EVICT_SHARE, "10"));
+	EXPECT_EQ(0, pattern_bad(mem, size, 3));
+}
+
 /* ---- Races ---------------------------------------------------------------- */
 
 struct evicter {
 	pthread_t thread;
 	struct gpu *gpu;
 	volatile bool stop;
-	unsigned int rounds;
+	volatile unsigned int rounds;
 	int ret;
 };
 
@@ -437,8 +530,12 @@ static void *evict(void *arg)
 
 static int start_evicting(struct evicter *evicter, struct gpu *gpu)
 {
+	int ret;
+
 	*evicter = (struct evicter) { .gpu = gpu };
-	return pthread_create(&evicter->thread, NULL, evict, evicter);
+	ret = pthread_create(&evicter->thread, NULL, evict, evicter);
+	/* However busy the machine is, it is under way when the other side begins. */
+	return ret ? ret : !eventually(evicter->rounds);
 }
 
 static int stop_evicting(struct evicter *evicter)

@@ -92,6 +92,12 @@ size_t gpu_mapped(struct gpu *gpu, char *mem, size_t size);
 /* Make ready a job that writes @value all over the span, and run it as often as wanted. */
 void gpu_job_fill(struct gpu *gpu, char *mem, size_t size, uint64_t value);
 void gpu_job_run(struct gpu *gpu);
+/* Or an empty one, and add to it: each 8 bytes of the span times @factor. */
+void gpu_job_start(struct gpu *gpu);
+void gpu_job_scale(struct gpu *gpu, char *mem, size_t size, uint64_t factor);
+
+/* Bytes of device memory. */
+size_t gpu_vram(struct gpu *gpu);
 
 /* ---- What to measure (cases.c) ------------------------------------------- */
 

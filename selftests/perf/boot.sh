@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The benchmark: boot.sh [options of hmm_bench], after "make build"; with QUICK
-# set, fewer sizes.  Three guests, one after the other, and then the table:
+# set, fewer sizes; or boot.sh oversub, see hmm_oversub.c.  Three guests, one after the other, and then the table:
 #
 #	counted	one processor, one instruction takes 1 ns: the figures
 #	bare	the same, in a kernel that does not zero what it allocates
@@ -41,6 +41,12 @@ boot()
 	"${guest[@]}" "${options[@]}" -- selftests/perf/run.sh /out/perf "$@" |
 		tee "$results/$name.json"
 }
+
+# Little device memory, so that it is quickly too little.
+if [ "${1:-}" = oversub ]; then
+	export DUMMY_GPU_ARGS="vram_mb=32"
+	exec "${guest[@]}" --icount --append "$quiet" -- selftests/perf/oversub.sh /out/perf
+fi
 
 boot counted --icount --append "$quiet" -- "$@"
 boot bare --icount --append "$quiet init_on_alloc=0" -- "$@" -s $((64 << 20)) -b "$allocating"

@@ -106,3 +106,22 @@ void gpu_job_fill(struct gpu *gpu, char *mem, size_t size, uint64_t value)
 	check(dummy_stream_reset(gpu->stream), "stream");
 	check(dummy_stream_fill(gpu->stream, dummy_addr(mem), size, value, 8), "stream");
 }
+
+void gpu_job_start(struct gpu *gpu)
+{
+	check(dummy_stream_reset(gpu->stream), "stream");
+}
+
+void gpu_job_scale(struct gpu *gpu, char *mem, size_t size, uint64_t factor)
+{
+	check(dummy_stream_vscale(gpu->stream, dummy_addr(mem), dummy_addr(mem), factor,
+				  size / 8, 8), "stream");
+}
+
+size_t gpu_vram(struct gpu *gpu)
+{
+	struct drm_dummy_gpu_device_stats stats;
+
+	check(dummy_device_stats(gpu->dev, &stats), "stats");
+	return stats.vram_total;
+}

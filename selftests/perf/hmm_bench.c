@@ -11,7 +11,6 @@
  * instruction the figures are instructions and repeat within 1 %; elsewhere they
  * are nanoseconds, and good for a direction only.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,18 +24,6 @@ struct options {
 	const char *kind;
 	size_t size;
 };
-
-void die(const char *format, ...)
-{
-	va_list args;
-
-	fputs("hmm_bench: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(1);
-}
 
 static uint64_t timed(const struct bench *bench, struct trial *trial, unsigned int sample)
 {
