@@ -6,10 +6,12 @@
  * a description that dummy_config_is_valid() has not judged. So whoever gets one
  * need not check it again.
  *
- * Lock: none, the parameters are read-only once the module is loaded.
+ * Lock: none, the parameters are read-only once the module is loaded, but for
+ * those that have a function of their own.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/minmax.h>
 #include <linux/moduleparam.h>
 #include <linux/printk.h>
 #include <linux/time64.h>
@@ -34,7 +36,13 @@ MODULE_PARM_DESC(thp, "Use 2 MiB device folios (default true)");
 
 static unsigned int job_timeout_ms = 20000;
 module_param(job_timeout_ms, uint, 0444);
-MODULE_PARM_DESC(job_timeout_ms, "Default time limit of a job in milliseconds (default 20000)");
+MODULE_PARM_DESC(job_timeout_ms,
+		 "Default time limit of a job in milliseconds, 0 for none (default 20000)");
+
+static unsigned int hang_timeout_ms = 10000;
+module_param(hang_timeout_ms, uint, 0644);
+MODULE_PARM_DESC(hang_timeout_ms,
+		 "Reset an engine that has made no access for so long, 0 for never (default 10000)");
 
 static unsigned int atomic_delay_ns = 1000;
 module_param(atomic_delay_ns, uint, 0444);
@@ -69,6 +77,11 @@ bool dummy_config_copy_async(void)
 	return READ_ONCE(copy_async);
 }
 
+unsigned int dummy_config_hang_timeout_ms(void)
+{
+	return min(READ_ONCE(hang_timeout_ms), DUMMY_MAX_TIMEOUT_MS);
+}
+
 static bool is_within(const char *name, unsigned int value, unsigned int min, unsigned int max)
 {
 	if (value >= min && value <= max)
@@ -88,6 +101,6 @@ bool dummy_config_is_valid(const struct dummy_config *config)
 	return is_within("nr_devices", config->nr_devices, 1, DUMMY_MAX_DEVICES) &&
 	       is_within("vram_mb", config->vram_mb, 2, 1 << 20) &&
 	       is_within("nr_engines", config->nr_engines, 1, DUMMY_MAX_ENGINES) &&
-	       is_within("job_timeout_ms", config->job_timeout_ms, 1, DUMMY_MAX_TIMEOUT_MS) &&
+	       is_within("job_timeout_ms", config->job_timeout_ms, 0, DUMMY_MAX_TIMEOUT_MS) &&
 	       is_within("atomic_delay_ns", config->atomic_delay_ns, 0, NSEC_PER_MSEC);
 }

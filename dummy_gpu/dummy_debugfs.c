@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Files in debugfs: what the device counts, which VMs and queues there are.
+ * Files in debugfs: what the device counts, which VMs and queues there are; and
+ * the chip's faults, to be made by writing:
+ *
+ *	hang	the number of an engine: it hangs from its next access on, until it
+ *		is reset; "hard" after it: only the chip can be; "none": mend all
  *
  * Invariant: reading a file changes nothing, and works while the device is being
  * unplugged. No test depends on the format: programs have QUERY for the numbers.
  *
  * Lock: dummy_device.lock while a list is walked.
  */
+#include <linux/debugfs.h>
 #include <linux/seq_file.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
 
 #include <drm/drm_debugfs.h>
 #include <drm/drm_drv.h>
@@ -50,6 +57,7 @@ static void show_stats(struct seq_file *m, struct dummy_device *device)
 	seq_printf(m, "device_faults: %llu\n", stats.device_faults);
 	seq_printf(m, "jobs_done: %llu\n", stats.jobs_done);
 	seq_printf(m, "jobs_failed: %llu\n", stats.jobs_failed);
+	seq_printf(m, "resets: %llu\n", (u64)atomic64_read(&device->nr_resets));
 	for (i = 0; i < device->config.nr_engines; i++)
 		seq_printf(m, "engine%u_busy_ns: %llu\n", i, hw_engine_busy_ns(device->chip, i));
 }
@@ -123,7 +131,73 @@ static const struct drm_debugfs_info files[] = {
 	{ "vms", vms_show },
 };
 
+/* ---- Faults of the chip --------------------------------------------------- */
+
+static int hang_show(struct seq_file *m, void *unused)
+{
+	static const char *const names[] = {
+		[HW_HANG_NONE] = "runs",
+		[HW_HANG_SOFT] = "hangs",
+		[HW_HANG_HARD] = "hangs hard",
+	};
+	struct dummy_device *device = m->private;
+	unsigned int i;
+
+	for (i = 0; i < device->config.nr_engines; i++)
+		seq_printf(m, "engine %u: %s%s\n", i, names[hw_engine_hang(device->chip, i)],
+			   hw_engine_is_stuck(device->chip, i) ? ", stuck in a job" : "");
+	return 0;
+}
+
+static int set_hang(struct dummy_device *device, const char *text)
+{
+	char how[8] = "";
+	unsigned int i;
+
+	if (!strcmp(text, "none")) {
+		for (i = 0; i < device->config.nr_engines; i++)
+			hw_engine_set_hang(device->chip, i, HW_HANG_NONE);
+		return 0;
+	}
+	if (sscanf(text, "%u %7s", &i, how) < 1 || i >= device->config.nr_engines)
+		return -EINVAL;
+	if (how[0] && strcmp(how, "hard"))
+		return -EINVAL;
+	hw_engine_set_hang(device->chip, i, how[0] ? HW_HANG_HARD : HW_HANG_SOFT);
+	return 0;
+}
+
+/* Have @func deal with the words of a write, on a device that is there. */
+static ssize_t write_words(struct file *file, const char __user *buf, size_t size,
+			   int (*func)(struct dummy_device *device, const char *text))
+{
+	struct dummy_device *device = ((struct seq_file *)file->private_data)->private;
+	char text[32];
+	int idx, ret;
+
+	if (size >= sizeof(text))
+		return -E2BIG;
+	if (copy_from_user(text, buf, size))
+		return -EFAULT;
+	text[size] = 0;
+
+	if (!drm_dev_enter(&device->drm, &idx))
+		return -ENODEV;
+	ret = func(device, strim(text));
+	drm_dev_exit(idx);
+	return ret ?: size;
+}
+
+static ssize_t hang_write(struct file *file, const char __user *buf, size_t size, loff_t *pos)
+{
+	return write_words(file, buf, size, set_hang);
+}
+DEFINE_SHOW_STORE_ATTRIBUTE(hang);
+
 void dummy_debugfs_init(struct drm_minor *minor)
 {
+	struct dummy_device *device = to_dummy_device(minor->dev);
+
+	debugfs_create_file("hang", 0600, minor->dev->debugfs_root, device, &hang_fops);
 	drm_debugfs_add_files(minor->dev, files, ARRAY_SIZE(files));
 }

@@ -82,6 +82,8 @@ static void release_chip(struct drm_device *drm, void *data)
 {
 	struct dummy_device *device = to_dummy_device(drm);
 
+	/* For queues that were killed after unplug. */
+	dummy_reset_fini(device);
 	/* For buffer objects that were freed last and have no other reference. */
 	flush_work(&device->vram_work);
 	hw_chip_destroy(device->chip);
@@ -145,6 +147,7 @@ static int init_fields(struct dummy_device *device, unsigned int index,
 	INIT_LIST_HEAD(&device->queues);
 	INIT_LIST_HEAD(&device->vram);
 	dummy_gem_init(device);
+	dummy_reset_init(device);
 
 	return drmm_mutex_init(&device->drm, &device->lock);
 }
@@ -211,6 +214,8 @@ void dummy_device_unplug(struct dummy_device *device)
 	/* Whoever is in JOB_QUERY or WAIT_FENCE yet waits for what will not come. */
 	WRITE_ONCE(device->stopped, true);
 	wake_up_all(&device->wake);
+
+	dummy_reset_fini(device);
 
 	/* Waits for faults that are being served; nobody raises new ones. */
 	dummy_fault_fini(device);

@@ -15,6 +15,7 @@
 #include <drm/dummy_gpu_drm.h>
 
 #include "dummy_config.h"
+#include "dummy_reset.h"
 
 struct device;
 struct dummy_fault_worker;
@@ -72,6 +73,11 @@ struct dummy_device {
 	atomic64_t nr_jobs_done;
 	/** @nr_jobs_failed: jobs that did not. */
 	atomic64_t nr_jobs_failed;
+	/** @nr_resets: of engines that hung, or of the chip for one of them. */
+	atomic64_t nr_resets;
+
+	/** @dump: what is told of a hang. */
+	struct dummy_dump dump;
 };
 
 static inline struct dummy_device *to_dummy_device(struct drm_device *drm)

@@ -31,7 +31,11 @@
 #include "dummy_drv.h"
 #include "dummy_job.h"
 #include "dummy_queue.h"
+#include "dummy_reset.h"
 #include "dummy_vm.h"
+
+/* From one look to the next at a job whose engine has been told to leave it. */
+#define LEAVE_PERIOD	(HZ / 4)
 
 /* ---- Fences ------------------------------------------------------------- */
 
@@ -200,6 +204,7 @@ static u32 reason_of_hw(struct dummy_queue *queue, const struct hw_job *hw)
 static bool stops_queue(struct dummy_queue *queue, u32 reason)
 {
 	return !queue->is_svm && (reason == DRM_DUMMY_GPU_REASON_TIMEOUT ||
+				  reason == DRM_DUMMY_GPU_REASON_HANG ||
 				  reason == DRM_DUMMY_GPU_REASON_UNMAPPED ||
 				  reason == DRM_DUMMY_GPU_REASON_PERMISSION);
 }
@@ -226,9 +231,16 @@ void dummy_job_done(void *priv, struct hw_context *ctx, struct hw_job *hw)
 	dummy_job_put(job);
 }
 
+/* In jiffies. */
+static unsigned long limit_of(const struct dummy_queue *queue)
+{
+	return queue->timeout_ms ? msecs_to_jiffies(queue->timeout_ms) : MAX_SCHEDULE_TIMEOUT;
+}
+
 static void push(struct dummy_job *job)
 {
 	struct dummy_queue *queue = job->queue;
+	unsigned long delay;
 
 	/* For the chip; dummy_job_done() puts it. */
 	kref_get(&job->ref);
@@ -239,12 +251,13 @@ static void push(struct dummy_job *job)
 	spin_unlock(&queue->lock);
 
 	/* Does nothing if it is waiting already: it looks for itself. */
-	queue_delayed_work(dummy_wq, &queue->watchdog, msecs_to_jiffies(queue->timeout_ms));
+	delay = min(limit_of(queue), dummy_reset_period());
+	if (delay < MAX_SCHEDULE_TIMEOUT)
+		queue_delayed_work(dummy_wq, &queue->watchdog, delay);
 	hw_context_push(queue->ctx, &job->hw);
 }
 
-/* Return: the job that the chip is at, with a reference, or NULL. */
-static struct dummy_job *take_current(struct dummy_queue *queue)
+struct dummy_job *dummy_job_take_current(struct dummy_queue *queue)
 {
 	struct dummy_job *job;
 
@@ -256,36 +269,52 @@ static struct dummy_job *take_current(struct dummy_queue *queue)
 	return job;
 }
 
-/* Return: when to look at @job again. */
-static unsigned long check_timeout(struct dummy_queue *queue, struct dummy_job *job)
+/* Return: jiffies until the time limit of @job, 0 if it has passed. */
+static unsigned long time_left(struct dummy_queue *queue, struct dummy_job *job)
 {
 	u64 limit_ns = (u64)queue->timeout_ms * NSEC_PER_MSEC;
 	u64 start_ns = READ_ONCE(job->hw.start_ns);
 	u64 run_ns;
 
+	if (!limit_ns)
+		return MAX_SCHEDULE_TIMEOUT;
 	/* The engine has others to run: look soon, so as not to be late by a whole limit. */
 	if (!start_ns)
-		return min_t(unsigned long, msecs_to_jiffies(queue->timeout_ms), HZ / 10) + 1;
+		return min_t(unsigned long, limit_of(queue), HZ / 10) + 1;
 
 	run_ns = ktime_get_ns() - start_ns;
-	if (run_ns < limit_ns)
-		return nsecs_to_jiffies(limit_ns - run_ns) + 1;
+	return run_ns < limit_ns ? nsecs_to_jiffies(limit_ns - run_ns) + 1 : 0;
+}
 
-	hw_context_cancel(queue->ctx, &job->hw, dummy_job_hw_reason(DRM_DUMMY_GPU_REASON_TIMEOUT));
-	return 1;
+/* Return: when to look at @job again. */
+static unsigned long check_job(struct dummy_queue *queue, struct dummy_job *job)
+{
+	unsigned long period = dummy_reset_period();
+	unsigned long left = time_left(queue, job);
+
+	/* It leaves when it is told to, or has its engine reset whatever the period. */
+	if (!left) {
+		hw_context_cancel(queue->ctx, &job->hw,
+				  dummy_job_hw_reason(DRM_DUMMY_GPU_REASON_TIMEOUT));
+		period = min_t(unsigned long, period, LEAVE_PERIOD);
+		left = 1;
+	}
+	if (dummy_reset_is_due(queue, job, period))
+		dummy_reset_engine(queue, job, DRM_DUMMY_GPU_REASON_HANG);
+	return min(left, period);
 }
 
 /*
- * The watchdog is started once and looks at the clock when it fires, instead of
- * being set anew for each job. Only the current job has a time limit.
+ * The watchdog is started once and looks when it fires, instead of being set anew
+ * for each job. Only the current job has a time limit.
  */
-unsigned long dummy_job_check_timeout(struct dummy_queue *queue)
+unsigned long dummy_job_check(struct dummy_queue *queue)
 {
-	struct dummy_job *job = take_current(queue);
+	struct dummy_job *job = dummy_job_take_current(queue);
 	unsigned long delay = 0;
 
 	if (job) {
-		delay = check_timeout(queue, job);
+		delay = check_job(queue, job);
 		dummy_job_put(job);
 	}
 	return delay;

@@ -62,8 +62,13 @@ void dummy_job_put(struct dummy_job *job);
 void dummy_job_done(void *priv, struct hw_context *ctx, struct hw_job *hw);
 /* Say so for all jobs of a killed queue, those too that wait for in-syncs yet. */
 void dummy_job_cancel_all(struct dummy_queue *queue);
-/* Cancel the current job if its time is up. Return: when to look again in jiffies, 0 for never. */
-unsigned long dummy_job_check_timeout(struct dummy_queue *queue);
+/* Return: the job that the chip is at, with a reference, or NULL. */
+struct dummy_job *dummy_job_take_current(struct dummy_queue *queue);
+/*
+ * End the current job if its time is up or its engine hangs. Return: when to look
+ * again, in jiffies, 0 for not at all.
+ */
+unsigned long dummy_job_check(struct dummy_queue *queue);
 /* The current job of @queue, which has faulted, has got @nr_pages mapped. */
 void dummy_job_add_pages(struct dummy_queue *queue, unsigned int nr_pages);
 

@@ -9,7 +9,7 @@
  * signal, and the module, which waits for the last queue when it goes.
  *
  * Words: a queue with SVM *faults*; one without is *stopped* by a job that times
- * out or faults.
+ * out, hangs or faults.
  *
  * Lock: submit_lock, and inside it lock. The scheduler's locks are inside both.
  */
@@ -31,6 +31,8 @@
 #include "dummy_vm.h"
 #include "hw/hw.h"
 
+#define FENCE_TIMEOUT_MS	20000
+
 /* Queues that exist, and who waits until none does. */
 static atomic_t nr_queues = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(none_left);
@@ -40,9 +42,9 @@ static DECLARE_WAIT_QUEUE_HEAD(none_left);
 static void watchdog_work(struct work_struct *work)
 {
 	struct dummy_queue *queue = container_of(work, struct dummy_queue, watchdog.work);
-	unsigned long delay = dummy_job_check_timeout(queue);
+	unsigned long delay = dummy_job_check(queue);
 
-	if (delay)
+	if (delay && delay < MAX_SCHEDULE_TIMEOUT)
 		queue_delayed_work(dummy_wq, &queue->watchdog, delay);
 }
 
@@ -147,6 +149,19 @@ static int queue_init_context(struct dummy_queue *queue)
 	return 0;
 }
 
+/*
+ * A queue without SVM has a limit whatever the default is: its fences have to
+ * signal.
+ */
+static u32 time_limit(const struct dummy_vm *vm, u32 timeout_ms)
+{
+	if (timeout_ms)
+		return timeout_ms;
+	if (vm->device->config.job_timeout_ms || vm->is_svm)
+		return vm->device->config.job_timeout_ms;
+	return FENCE_TIMEOUT_MS;
+}
+
 static struct dummy_queue *queue_alloc(struct dummy_file *file, struct dummy_vm *vm,
 				       const struct drm_dummy_gpu_queue_create *args)
 {
@@ -160,7 +175,7 @@ static struct dummy_queue *queue_alloc(struct dummy_file *file, struct dummy_vm 
 	queue->file = file;
 	queue->device = vm->device;
 	queue->engine = args->engine;
-	queue->timeout_ms = args->timeout_ms ?: vm->device->config.job_timeout_ms;
+	queue->timeout_ms = time_limit(vm, args->timeout_ms);
 	queue->is_svm = vm->is_svm;
 	queue->mm = vm->is_svm ? current->mm : NULL;
 	queue->vm = vm;
@@ -223,6 +238,7 @@ static struct dummy_queue *queue_create(struct dummy_file *file, struct dummy_vm
 	return queue;
 
 err_context:
+	/* It has never run. */
 	hw_context_destroy(queue->ctx, HW_REASON_NONE);
 err_eventfd:
 	if (queue->eventfd)
@@ -252,7 +268,9 @@ static void queue_kill(struct dummy_queue *queue)
 	cancel_delayed_work_sync(&queue->watchdog);
 	/* Waits for a fault of the current job that is being served. */
 	dummy_fault_unhook(queue);
-	/* Waits for the engine, and for job_done of all that it has. */
+	/* Waits for the engine, with force if it hangs. */
+	dummy_reset_leave(queue);
+	/* Waits for job_done of all that it has. */
 	hw_context_destroy(queue->ctx, dummy_job_hw_reason(DRM_DUMMY_GPU_REASON_CANCELLED));
 	queue->ctx = NULL;
 

@@ -12,6 +12,8 @@
 
 #include <drm/gpu_scheduler.h>
 
+#include "dummy_reset.h"
+
 struct drm_device;
 struct drm_file;
 struct dummy_device;
@@ -40,7 +42,7 @@ struct dummy_queue {
 	u32 id;
 	/** @engine: of the chip. */
 	u32 engine;
-	/** @timeout_ms: time limit of a job. */
+	/** @timeout_ms: time limit of a job, 0 for none. */
 	u32 timeout_ms;
 	/** @is_svm: its VM has SVM: its jobs fault, and complete without dma-fences. */
 	bool is_svm;
@@ -57,7 +59,7 @@ struct dummy_queue {
 	struct drm_gpu_scheduler sched;
 	/** @entity: the only one of @sched. */
 	struct drm_sched_entity entity;
-	/** @stopped: without SVM: a job timed out or faulted; later ones are cancelled. */
+	/** @stopped: without SVM: a job timed out, hung or faulted; later ones are cancelled. */
 	atomic_t stopped;
 	/** @fence_context: of the chip's fences. */
 	u64 fence_context;
@@ -82,8 +84,10 @@ struct dummy_queue {
 	/** @nr_finished: how many of them. */
 	unsigned int nr_finished;
 
-	/** @watchdog: fires when the current job may have reached its time limit. */
+	/** @watchdog: looks at the current job: its time limit, and whether it hangs. */
 	struct delayed_work watchdog;
+	/** @watch: what it saw. */
+	struct dummy_watch watch;
 	/** @nr_faults: being served, guarded by dummy_device.fault_lock. */
 	unsigned int nr_faults;
 	/** @unhooked: no fault is taken any more, guarded by dummy_device.fault_lock. */

@@ -8,13 +8,15 @@
  * out of RUNNING.
  *
  * Words: a job *ends* when it leaves the context, with a reason or without; it
- * is *handed back* when the engine's thread calls job_done for it. To *hold* a
- * context is to make the engine leave it and keep off it.
+ * is *handed back* when job_done is called for it. To *stop* a context is to make
+ * the engine leave it and keep off it.
  *
  * Lock: hw_engine.lock of the engine that the context is bound to.
  */
 #include <linux/err.h>
+#include <linux/jiffies.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/timekeeping.h>
 
 #include "hw_internal.h"
@@ -144,65 +146,134 @@ static bool is_running(struct hw_context *ctx)
 	return running;
 }
 
-static void hold(struct hw_context *ctx)
-{
-	struct hw_engine *engine = ctx->engine;
-
-	spin_lock(&engine->lock);
-	/* The thread looks at it after each access, see run_slice(). */
-	WRITE_ONCE(ctx->nr_holds, ctx->nr_holds + 1);
-	spin_unlock(&engine->lock);
-
-	wait_event(engine->left, !is_running(ctx));
-}
-
-static void let_go(struct hw_context *ctx)
+void hw_context_cancel_locked(struct hw_context *ctx, const struct hw_job *job, u32 reason)
 {
 	lockdep_assert_held(&ctx->engine->lock);
 
-	WRITE_ONCE(ctx->nr_holds, ctx->nr_holds - 1);
-	hw_engine_kick(ctx->engine);
+	if (list_first_entry_or_null(&ctx->jobs, struct hw_job, link) != job)
+		return;
+	if (ctx->state != HW_CONTEXT_RUNNING) {
+		hw_context_end_job(ctx, reason);
+		return;
+	}
+	/* The thread looks at it after each access, see must_leave(). */
+	ctx->cancel_reason = reason;
+	WRITE_ONCE(ctx->cancelled, job);
 }
 
 void hw_context_cancel(struct hw_context *ctx, const struct hw_job *job, u32 reason)
 {
-	struct hw_engine *engine = ctx->engine;
-
-	hold(ctx);
-
-	spin_lock(&engine->lock);
-	if (list_first_entry_or_null(&ctx->jobs, struct hw_job, link) == job)
-		hw_context_end_job(ctx, reason);
-	let_go(ctx);
-	spin_unlock(&engine->lock);
+	spin_lock(&ctx->engine->lock);
+	hw_context_cancel_locked(ctx, job, reason);
+	spin_unlock(&ctx->engine->lock);
 }
 
-static bool is_quiet(struct hw_context *ctx)
+/* ---- Hangs --------------------------------------------------------------- */
+
+u64 hw_context_progress(struct hw_context *ctx, const struct hw_job *job)
 {
 	struct hw_engine *engine = ctx->engine;
-	bool quiet;
+	u64 progress = 0;
 
 	spin_lock(&engine->lock);
-	quiet = list_empty(&ctx->ended) && engine->handing_back != ctx;
+	if (ctx->state == HW_CONTEXT_RUNNING && ctx->exec.job == job)
+		progress = READ_ONCE(ctx->nr_steps) + 1;
 	spin_unlock(&engine->lock);
-	return quiet;
+	return progress;
+}
+
+bool hw_context_reset(struct hw_context *ctx, const struct hw_job *job, u32 reason)
+{
+	struct hw_engine *engine = ctx->engine;
+	bool responds;
+
+	spin_lock(&engine->lock);
+	responds = engine->hang != HW_HANG_HARD;
+	if (responds) {
+		hw_context_cancel_locked(ctx, job, reason);
+		hw_engine_reset(engine, reason);
+	}
+	spin_unlock(&engine->lock);
+	return responds;
+}
+
+void hw_context_reset_chip(struct hw_context *ctx, const struct hw_job *job, u32 reason)
+{
+	struct hw_chip *chip = ctx->engine->chip;
+	unsigned int i;
+
+	hw_context_cancel(ctx, job, reason);
+	for (i = 0; i < chip->nr_engines; i++) {
+		spin_lock(&chip->engines[i].lock);
+		hw_engine_reset(&chip->engines[i], reason);
+		spin_unlock(&chip->engines[i].lock);
+	}
+}
+
+void hw_context_dump(struct hw_context *ctx, struct hw_context_dump *dump)
+{
+	const struct hw_exec *exec = &ctx->exec;
+
+	/* Keeps the job, but not the thread from going on. */
+	spin_lock(&ctx->engine->lock);
+	*dump = (struct hw_context_dump) {
+		.running = ctx->state == HW_CONTEXT_RUNNING,
+		.op = exec->cmd.op,
+		.offset = exec->offset,
+		.done = exec->done,
+		.addr = exec->addr,
+		.access = exec->access,
+		.nr_steps = READ_ONCE(ctx->nr_steps),
+	};
+	memcpy(dump->regs, exec->regs, sizeof(dump->regs));
+	spin_unlock(&ctx->engine->lock);
+}
+
+/* ---- The end ------------------------------------------------------------- */
+
+bool hw_context_stop(struct hw_context *ctx, unsigned int timeout_ms)
+{
+	struct hw_engine *engine = ctx->engine;
+
+	spin_lock(&engine->lock);
+	/* The thread looks at it after each access, see must_leave(). */
+	WRITE_ONCE(ctx->stopped, true);
+	spin_unlock(&engine->lock);
+
+	return wait_event_timeout(engine->left, !is_running(ctx), msecs_to_jiffies(timeout_ms));
+}
+
+static bool is_handed_back(struct hw_context *ctx)
+{
+	struct hw_engine *engine = ctx->engine;
+	bool is_done;
+
+	spin_lock(&engine->lock);
+	is_done = engine->handing_back != ctx;
+	spin_unlock(&engine->lock);
+	return is_done;
 }
 
 void hw_context_destroy(struct hw_context *ctx, u32 reason)
 {
 	struct hw_engine *engine = ctx->engine;
 
-	/* Never let go, so from here on there is nothing but job_done. */
-	hold(ctx);
+	/* Stopped for good, so from here on there is nothing but job_done. */
+	wait_event(engine->left, !is_running(ctx));
 
+	/* Out of the hands of the thread, which may hang in somebody else's context. */
 	spin_lock(&engine->lock);
 	hw_context_end_all(ctx, reason);
+	list_del_init(&ctx->ended_node);
+	list_del(&ctx->sibling);
 	spin_unlock(&engine->lock);
 
-	wait_event(engine->left, is_quiet(ctx));
+	/* Waits for one that the thread is handing back: ours come after it. */
+	wait_event(engine->left, is_handed_back(ctx));
 
 	spin_lock(&engine->lock);
-	list_del(&ctx->sibling);
+	while (!list_empty(&ctx->ended))
+		hw_engine_hand_back_one(engine, ctx);
 	spin_unlock(&engine->lock);
 
 	hw_exec_fini(&ctx->exec);

@@ -2,16 +2,17 @@
 /*
  * Engines: one thread each that gives its contexts time in turn.
  *
- * Invariant: all events are raised by the engine's thread with no lock held, and
- * job_done comes from it alone, so jobs of a context are handed back in the
- * order in which they ended.
+ * Invariant: all events are raised with no lock held. job_done comes from the
+ * engine's thread, and once a context is being destroyed from whoever does that,
+ * so jobs of a context are handed back in the order in which they ended.
  *
  * Words: a *slice* is the time a context has before others get theirs; a WAIT
  * whose condition does not hold, a fault and the end of the job give the rest
  * away. A WAITING context is *due* when its next look at memory is.
  *
  * Lock: hw_engine.lock. The thread drops it while it runs a context or raises an
- * event; whoever needs it gone from there waits on hw_engine.left.
+ * event; whoever needs it gone from there waits on hw_engine.left. It may never
+ * go: an engine that hangs stays in its context until it is reset or stopped.
  */
 #include <linux/err.h>
 #include <linux/hrtimer.h>
@@ -83,7 +84,7 @@ static struct hw_context *first_ready(struct hw_engine *engine)
 	lockdep_assert_held(&engine->lock);
 
 	list_for_each_entry(ctx, &engine->ready, node) {
-		if (!ctx->nr_holds)
+		if (!ctx->stopped)
 			return ctx;
 	}
 	return NULL;
@@ -102,6 +103,7 @@ static struct hw_context *pick(struct hw_engine *engine)
 	if (ctx) {
 		list_del_init(&ctx->node);
 		ctx->state = HW_CONTEXT_RUNNING;
+		engine->running = ctx;
 		if (!ctx->exec.job)
 			hw_exec_start(&ctx->exec,
 				      list_first_entry(&ctx->jobs, struct hw_job, link));
@@ -113,7 +115,14 @@ static struct hw_context *pick(struct hw_engine *engine)
 /* Somebody wants the thread to leave @ctx after the current access. */
 static bool must_leave(struct hw_engine *engine, struct hw_context *ctx)
 {
-	return READ_ONCE(ctx->nr_holds) || READ_ONCE(engine->stopping);
+	return READ_ONCE(ctx->stopped) || READ_ONCE(ctx->cancelled) ||
+	       READ_ONCE(engine->stopping);
+}
+
+static bool hangs(struct hw_engine *engine)
+{
+	return READ_ONCE(engine->hang) != HW_HANG_NONE && !READ_ONCE(engine->stopping) &&
+	       !kthread_should_stop();
 }
 
 static enum hw_step run_slice(struct hw_engine *engine, struct hw_context *ctx)
@@ -126,7 +135,16 @@ static enum hw_step run_slice(struct hw_engine *engine, struct hw_context *ctx)
 	unsigned int i = 0;
 
 	do {
+		if (unlikely(hangs(engine))) {
+			/* Until it is reset, or loses its power. */
+			WRITE_ONCE(engine->stuck, true);
+			wait_event_idle(engine->wake, !hangs(engine));
+			WRITE_ONCE(engine->stuck, false);
+			step = HW_STEP_MORE;
+			break;
+		}
 		step = hw_exec_step(exec, tlb);
+		WRITE_ONCE(ctx->nr_steps, ctx->nr_steps + 1);
 		/* Also a signal that was stored by hw_fault_retire(). */
 		if (exec->signalled) {
 			exec->signalled = false;
@@ -156,6 +174,17 @@ static void set_waiting(struct hw_context *ctx)
 	list_add_tail(&ctx->node, &ctx->engine->waiting);
 }
 
+/* Somebody has cancelled the job that is current, and it has not ended by itself. */
+static bool take_cancelled(struct hw_context *ctx, enum hw_step step)
+{
+	bool is_cancelled = ctx->cancelled && ctx->cancelled == ctx->exec.job;
+
+	lockdep_assert_held(&ctx->engine->lock);
+
+	WRITE_ONCE(ctx->cancelled, NULL);
+	return is_cancelled && step != HW_STEP_END;
+}
+
 /* Put @ctx where it belongs after @step, the last one of its slice. */
 static void leave(struct hw_engine *engine, struct hw_context *ctx, enum hw_step step)
 {
@@ -163,6 +192,11 @@ static void leave(struct hw_engine *engine, struct hw_context *ctx, enum hw_step
 	bool raised = false;
 
 	spin_lock(&engine->lock);
+	engine->running = NULL;
+	if (take_cancelled(ctx, step)) {
+		hw_context_end_job(ctx, ctx->cancel_reason);
+		goto out;
+	}
 	switch (step) {
 	case HW_STEP_MORE:
 		hw_context_make_ready(ctx);
@@ -181,6 +215,7 @@ static void leave(struct hw_engine *engine, struct hw_context *ctx, enum hw_step
 		hw_context_end_job(ctx, ctx->exec.reason);
 		break;
 	}
+out:
 	spin_unlock(&engine->lock);
 
 	/* From here on @ctx may be destroyed. */
@@ -196,7 +231,7 @@ static struct hw_context *first_ended(struct hw_engine *engine)
 	return list_first_entry_or_null(&engine->ended, struct hw_context, ended_node);
 }
 
-static void hand_back_one(struct hw_engine *engine, struct hw_context *ctx)
+void hw_engine_hand_back_one(struct hw_engine *engine, struct hw_context *ctx)
 {
 	const struct hw_config *config = &engine->chip->config;
 	struct hw_job *job;
@@ -207,16 +242,11 @@ static void hand_back_one(struct hw_engine *engine, struct hw_context *ctx)
 	list_del_init(&job->link);
 	if (list_empty(&ctx->ended))
 		list_del_init(&ctx->ended_node);
-
-	/* Keeps @ctx from being destroyed until the callback has returned. */
-	engine->handing_back = ctx;
 	spin_unlock(&engine->lock);
 
 	config->events->job_done(config->priv, ctx, job);
 
 	spin_lock(&engine->lock);
-	engine->handing_back = NULL;
-	wake_up_all(&engine->left);
 }
 
 /* Hand back what has ended. On a chip that stops this is everything. */
@@ -232,8 +262,13 @@ static void hand_back(struct hw_engine *engine)
 			hw_context_end_all(ctx, HW_REASON_STOPPED);
 	}
 
-	while ((ctx = first_ended(engine)))
-		hand_back_one(engine, ctx);
+	while ((ctx = first_ended(engine))) {
+		/* Keeps @ctx from being destroyed until the callback has returned. */
+		engine->handing_back = ctx;
+		hw_engine_hand_back_one(engine, ctx);
+		engine->handing_back = NULL;
+		wake_up_all(&engine->left);
+	}
 
 	if (stopping) {
 		engine->stopped = true;
@@ -328,4 +363,34 @@ void hw_engine_stop(struct hw_engine *engine)
 	hw_engine_kick(engine);
 
 	wait_event(engine->left, is_stopped(engine));
+}
+
+/* ---- Hangs --------------------------------------------------------------- */
+
+void hw_engine_reset(struct hw_engine *engine, u32 reason)
+{
+	lockdep_assert_held(&engine->lock);
+
+	if (engine->hang != HW_HANG_NONE && engine->running)
+		hw_context_cancel_locked(engine->running, engine->running->exec.job, reason);
+	WRITE_ONCE(engine->hang, HW_HANG_NONE);	/* see hangs() */
+	hw_engine_kick(engine);
+}
+
+void hw_engine_set_hang(struct hw_chip *chip, unsigned int engine, enum hw_hang hang)
+{
+	spin_lock(&chip->engines[engine].lock);
+	WRITE_ONCE(chip->engines[engine].hang, hang);
+	spin_unlock(&chip->engines[engine].lock);
+	hw_engine_kick(&chip->engines[engine]);
+}
+
+enum hw_hang hw_engine_hang(struct hw_chip *chip, unsigned int engine)
+{
+	return READ_ONCE(chip->engines[engine].hang);
+}
+
+bool hw_engine_is_stuck(struct hw_chip *chip, unsigned int engine)
+{
+	return READ_ONCE(chip->engines[engine].stuck);
 }

@@ -106,12 +106,15 @@ u64 *hw_pt_table(u64 entry);
  *
  * Called from the engines' threads, without a lock of the chip's; may sleep. The
  * engine stands still meanwhile, so they must not stop or destroy the chip,
- * cancel or destroy a context, or wait for somebody who does.
+ * stop or destroy a context, or wait for somebody who does.
  */
 struct hw_events {
 	/** @fault: the fault ring is no longer empty. */
 	void (*fault)(void *priv);
-	/** @job_done: a job has left the chip, see struct hw_job. In the order of the context. */
+	/**
+	 * @job_done: a job has left the chip, see struct hw_job. In the order of
+	 * the context; from hw_context_destroy() for what that cancels.
+	 */
 	void (*job_done)(void *priv, struct hw_context *ctx, struct hw_job *job);
 	/** @semaphore: a stream has signalled a semaphore or written a fence. */
 	void (*semaphore)(void *priv);
@@ -139,9 +142,10 @@ struct hw_config {
 struct hw_chip *hw_chip_create(const struct hw_config *config);
 /*
  * Stop every engine: contexts that run are stopped after their current access,
- * jobs on the chip fail with HW_REASON_STOPPED, later pushes too. The copy engine
- * and VRAM go on. May sleep; bounded. After it the only event that is raised is
- * job_done, for jobs that are pushed later.
+ * jobs on the chip fail with HW_REASON_STOPPED, later pushes too. Engines that
+ * hang lose their power. The copy engine and VRAM go on. May sleep; bounded.
+ * After it the only event that is raised is job_done, for jobs that are pushed
+ * later.
  */
 void hw_chip_stop(struct hw_chip *chip);
 /* All contexts and VMs are gone, nobody copies. May sleep. */
@@ -149,6 +153,26 @@ void hw_chip_destroy(struct hw_chip *chip);
 
 /* Nanoseconds engine @engine has spent running contexts. */
 u64 hw_engine_busy_ns(struct hw_chip *chip, unsigned int engine);
+
+/* ---- Engines that hang --------------------------------------------------- */
+
+/**
+ * enum hw_hang - what is wrong with an engine
+ * @HW_HANG_NONE: nothing
+ * @HW_HANG_SOFT: it makes no access and leaves no context until it is reset
+ * @HW_HANG_HARD: the same, and only a reset of the whole chip brings it back
+ */
+enum hw_hang {
+	HW_HANG_NONE = 0,
+	HW_HANG_SOFT,
+	HW_HANG_HARD,
+};
+
+/* Break engine @engine, at its next access, or mend it: for tests. Does not sleep. */
+void hw_engine_set_hang(struct hw_chip *chip, unsigned int engine, enum hw_hang hang);
+enum hw_hang hw_engine_hang(struct hw_chip *chip, unsigned int engine);
+/* Whether it hangs in a job already. */
+bool hw_engine_is_stuck(struct hw_chip *chip, unsigned int engine);
 
 /* ---- VRAM --------------------------------------------------------------- */
 
@@ -235,12 +259,59 @@ void *hw_context_priv(struct hw_context *ctx);
 void hw_context_push(struct hw_context *ctx, struct hw_job *job);
 /*
  * Fail @job with @reason if it is the current one; others are spared, so that a
- * driver that is late hits nobody else. On return the engine has left it, and
- * job_done has run or runs right after. May sleep; bounded by one access.
+ * driver that is late hits nobody else. The engine leaves it after its current
+ * access, unless it hangs; job_done follows. Does not sleep.
  */
 void hw_context_cancel(struct hw_context *ctx, const struct hw_job *job, u32 reason);
-/* Cancels everything, waits for every job_done to return, frees. May sleep. */
+/*
+ * A number that has changed if the chip has made an access for @ctx meanwhile.
+ * Return: 0 while no engine is at @job: it waits, faults, or others have their turn.
+ */
+u64 hw_context_progress(struct hw_context *ctx, const struct hw_job *job);
+/*
+ * Reset the engine of @ctx. @job is cancelled with @reason, as above; other jobs
+ * of the engine, and other engines, lose nothing. Does not sleep.
+ * Return: false if the engine does not respond.
+ */
+bool hw_context_reset(struct hw_context *ctx, const struct hw_job *job, u32 reason);
+/*
+ * Reset the chip, for the sake of an engine that does not respond otherwise: as
+ * hw_context_reset(). Engines that run are stopped for the moment and lose
+ * nothing; what another one hangs in ends as @job does. VRAM keeps its data.
+ */
+void hw_context_reset_chip(struct hw_context *ctx, const struct hw_job *job, u32 reason);
+/*
+ * Keep the engine off @ctx from now on, and wait until it has left. May sleep.
+ * Return: false if it has not left after @timeout_ms.
+ */
+bool hw_context_stop(struct hw_context *ctx, unsigned int timeout_ms);
+/* Cancels everything, waits for every job_done to return, frees. The context is stopped. */
 void hw_context_destroy(struct hw_context *ctx, u32 reason);
+
+/**
+ * struct hw_context_dump - a context as a debugger sees it
+ * @running: the engine is in it
+ * @op: the command, of enum dummy_gpu_op
+ * @offset: where in the stream that is
+ * @done: bytes of a bulk command that are dealt with
+ * @addr: of the access tried last
+ * @access: what it was
+ * @nr_steps: accesses made
+ * @regs: registers
+ */
+struct hw_context_dump {
+	bool running;
+	u8 op;
+	u64 offset;
+	u64 done;
+	u64 addr;
+	enum hw_access access;
+	u64 nr_steps;
+	u64 regs[DUMMY_GPU_NR_REGS];
+};
+
+/* Read the state, which is in motion unless the engine hangs. Does not sleep. */
+void hw_context_dump(struct hw_context *ctx, struct hw_context_dump *dump);
 
 /* ---- Faults ------------------------------------------------------------- */
 

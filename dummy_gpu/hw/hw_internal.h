@@ -215,7 +215,9 @@ struct hw_context {
 	struct list_head jobs;		/* not ended; the first is current */
 	struct list_head ended;		/* jobs on their way to job_done */
 	struct list_head ended_node;	/* hw_engine.ended, if @ended has any */
-	unsigned int nr_holds;		/* while not 0 the engine keeps off it */
+	bool stopped;			/* the engine keeps off it */
+	const struct hw_job *cancelled;	/* RUNNING: ends when the engine leaves it */
+	u32 cancel_reason;
 
 	u64 poll_at_ns;			/* WAITING: when to look again */
 
@@ -223,6 +225,7 @@ struct hw_context {
 	struct list_head fault_node;	/* hw_chip.faults, under fault_lock too */
 
 	/* These belong to the engine's thread while RUNNING, without the lock. */
+	u64 nr_steps;			/* others read it */
 	u64 poll_delay_ns;		/* before poll_at_ns, grows while a WAIT fails */
 	struct hw_exec exec;
 };
@@ -230,6 +233,8 @@ struct hw_context {
 void hw_context_make_ready(struct hw_context *ctx);
 void hw_context_end_job(struct hw_context *ctx, u32 reason);
 void hw_context_end_all(struct hw_context *ctx, u32 reason);
+/* The same for a job of any context of the engine whose lock is held. */
+void hw_context_cancel_locked(struct hw_context *ctx, const struct hw_job *job, u32 reason);
 
 void hw_fault_raise(struct hw_context *ctx);
 void hw_fault_forget(struct hw_context *ctx);
@@ -254,6 +259,9 @@ struct hw_engine {
 	struct list_head waiting;
 	struct list_head ended;		/* contexts with jobs to hand back */
 	struct hw_context *handing_back; /* whose job_done is being called */
+	struct hw_context *running;	/* which the thread is in */
+	enum hw_hang hang;		/* the thread looks at it before each access */
+	bool stuck;			/* and has seen it; the thread's */
 	bool stopping;			/* by hw_chip_stop() */
 	bool stopped;			/* and the thread has nothing left */
 };
@@ -261,6 +269,10 @@ struct hw_engine {
 int hw_engine_init(struct hw_engine *engine, struct hw_chip *chip, unsigned int index, int nid);
 void hw_engine_fini(struct hw_engine *engine);
 void hw_engine_stop(struct hw_engine *engine);
+/* End a hang. @reason: what becomes of the job in which it hangs. */
+void hw_engine_reset(struct hw_engine *engine, u32 reason);
+/* Call job_done for the first job of @ctx that has ended. Drops the lock meanwhile. */
+void hw_engine_hand_back_one(struct hw_engine *engine, struct hw_context *ctx);
 /* Make the thread look at its lists. */
 void hw_engine_kick(struct hw_engine *engine);
 

@@ -714,6 +714,82 @@ int knob_write(const char *name, const char *text)
 	return file_write(path, text);
 }
 
+static void chip_path(char *path, size_t size, unsigned int index, const char *name)
+{
+	snprintf(path, size, "/sys/kernel/debug/dri/dummy_gpu.%u/%s", index, name);
+}
+
+int chip_write(unsigned int index, const char *name, const char *text)
+{
+	char path[128];
+
+	chip_path(path, sizeof(path), index, name);
+	return file_write(path, text);
+}
+
+static bool file_says(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "r");
+	bool found = false;
+	char line[256];
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = strstr(line, text);
+	if (file)
+		fclose(file);
+	return found;
+}
+
+bool chip_says(unsigned int index, const char *name, const char *text)
+{
+	char path[128];
+
+	chip_path(path, sizeof(path), index, name);
+	return file_says(path, text);
+}
+
+#define PARAMETERS	"/sys/module/dummy_gpu/parameters/"
+
+int parameter_write(const char *name, long long value)
+{
+	char path[128], text[24];
+
+	snprintf(path, sizeof(path), PARAMETERS "%s", name);
+	snprintf(text, sizeof(text), "%lld", value);
+	return file_write(path, text);
+}
+
+long long parameter_read(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), PARAMETERS "%s", name);
+	return file_read(path);
+}
+
+bool dumps_take(const char *text)
+{
+	const char *dir_name = "/sys/class/devcoredump";
+	struct dirent *entry;
+	bool found = false;
+	char path[512];
+	DIR *dir;
+
+	dir = opendir(dir_name);
+	while (dir && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "devcd", 5))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s/data", dir_name, entry->d_name);
+		if (text && file_says(path, text))
+			found = true;
+		/* Whatever is written frees it. */
+		file_write(path, "1");
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
 #define ZRAM_CONTROL	"/sys/class/zram-control/"
 
 int zram_add(size_t size)

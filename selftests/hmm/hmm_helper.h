@@ -213,6 +213,16 @@ long long file_read(const char *path);
 int file_write(const char *path, const char *text);
 /* /sys/kernel/debug/hmm_core/@name */
 int knob_write(const char *name, const char *text);
+/* A file of device @index in /sys/kernel/debug/dri: the faults of the chip. */
+int chip_write(unsigned int index, const char *name, const char *text);
+/* Whether some line of it says @text. */
+bool chip_says(unsigned int index, const char *name, const char *text);
+/* Parameter @name of dummy_gpu. */
+int parameter_write(const char *name, long long value);
+long long parameter_read(const char *name);
+
+/* Discard all device dumps. Return: whether one of them said @text, if that is not NULL. */
+bool dumps_take(const char *text);
 
 /* A disk of compressed memory, /dev/zram<N> of page size blocks. Returns N or an errno. */
 int zram_add(size_t size);

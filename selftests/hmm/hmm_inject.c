@@ -620,6 +620,33 @@ TEST_F_TIMEOUT(hmm_inject_call, advice_and_snapshot_are_done_or_fail, 120)
 	sweep_call(_metadata, &self->gpu, advise_and_look);
 }
 
+/* A job whose engine hangs, and one after it. */
+static int hang_and_run(struct gpu *gpu)
+{
+	int ret = chip_write(gpu->index, "hang", "0");
+
+	/* The dump of the one before would be in the way. */
+	dumps_take(NULL);
+	ret = ret ? ret : gpu_store(gpu, gpu->staging, NEW);
+	if (ret == DRM_DUMMY_GPU_REASON_HANG)
+		ret = gpu_store(gpu, gpu->staging, NEW);
+	else if (!ret)
+		ret = -EIO;
+	/* It did not get that far: the engine is to be whole for the next turn. */
+	chip_write(gpu->index, "hang", "none");
+	return ret;
+}
+
+TEST_F_TIMEOUT(hmm_inject_call, engine_that_hangs_is_reset_whatever_else_fails, 240)
+{
+	long long before = parameter_read("hang_timeout_ms");
+
+	ASSERT_EQ(0, parameter_write("hang_timeout_ms", 500));
+	sweep_call(_metadata, &self->gpu, hang_and_run);
+	parameter_write("hang_timeout_ms", before);
+	dumps_take(NULL);
+}
+
 /* ---- Nothing is forgotten ------------------------------------------------- */
 
 static bool was_injected(const char *name)

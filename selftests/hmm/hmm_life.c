@@ -164,6 +164,57 @@ TEST_F(hmm_life, process_killed_in_the_middle_of_anything_gives_all_back)
 	EXPECT_TRUE(eventually(gpu_device_stats(&self->gpu).vram_svm == before));
 }
 
+/* Calls of a process that is killed, with copies that take their time. */
+static void move_for_long(struct gpu *gpu, char *mem, size_t size, bool evict)
+{
+	if (evict)
+		dummy_evict(gpu->dev, UINT64_MAX, NULL);
+	else
+		dummy_migrate(gpu->vm, mem, size, DRM_DUMMY_GPU_PLACE_SYSTEM, 0, NULL);
+}
+
+TEST_F_TIMEOUT(hmm_life, process_dies_in_the_middle_of_a_migration_or_an_eviction, 120)
+{
+	uint64_t before = gpu_device_stats(&self->gpu).vram_svm, killed_ms;
+	size_t size = 32 * HUGE_SIZE;
+	unsigned int evict;
+	struct gpu gpu;
+	pid_t child;
+	char *mem;
+
+	if (knob_write("inject/sites", "copy_slow"))
+		SKIP(return, "needs modules that were not built with INJECT=0");
+	/* 32 copies or more that take half of LIVE_MS. */
+	EXPECT_EQ(0, knob_write("inject/delay_ms", "300"));
+	for (evict = 0; evict < 2; evict++) {
+		ASSERT_EQ(0, meeting_init(&self->meeting));
+		child = fork();
+		if (!child) {
+			meeting_child(&self->meeting);
+			mem = mem_alloc(size, variant->kind);
+			EXPECT_EQ(0, gpu_open(&gpu, 0));
+			pattern_fill(mem, size, 1);
+			EXPECT_EQ(0, gpu_to_device(&gpu, mem, size));
+			EXPECT_EQ(0, knob_write("inject/probability", "100"));
+			meet(&self->meeting);
+			move_for_long(&gpu, mem, size, evict);
+			_exit(0);
+		}
+		meeting_parent(&self->meeting);
+		EXPECT_EQ(0, meet(&self->meeting));
+		/* It has begun, and is far from its end. */
+		EXPECT_TRUE(eventually(gpu_device_stats(&self->gpu).vram_svm < before + size));
+		killed_ms = now_ms();
+		EXPECT_EQ(0, kill(child, SIGKILL));
+		EXPECT_EQ(-1, wait_exit(child));
+		EXPECT_GT(LIVE_MS / 4, now_ms() - killed_ms);
+		EXPECT_EQ(0, knob_write("inject/probability", "0"));
+		EXPECT_TRUE(eventually(gpu_device_stats(&self->gpu).vram_svm == before));
+	}
+	EXPECT_EQ(0, knob_write("inject/delay_ms", "20"));
+	EXPECT_EQ(0, knob_write("inject/sites", "all"));
+}
+
 TEST_F(hmm_life, exec_gives_device_memory_back_and_cancels_jobs)
 {
 	struct drm_dummy_gpu_device_stats before = gpu_device_stats(&self->gpu);

@@ -81,6 +81,7 @@ DUMMY_EXPORT const char *dummy_reason_name(uint32_t reason)
 		[DRM_DUMMY_GPU_REASON_DEVICE_LOST] = "device-lost",
 		[DRM_DUMMY_GPU_REASON_DEPENDENCY] = "dependency",
 		[DRM_DUMMY_GPU_REASON_CONTENDED] = "contended",
+		[DRM_DUMMY_GPU_REASON_HANG] = "hang",
 	};
 
 	return pick_name(names, ARRAY_SIZE(names), reason);

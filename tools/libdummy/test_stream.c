@@ -201,7 +201,7 @@ static void every_value_has_a_name_and_others_a_question_mark(void)
 		{ dummy_place_name, DRM_DUMMY_GPU_PLACE_PEER },
 		{ dummy_migrate_result_name, DRM_DUMMY_GPU_MIGRATE_COPY_FAILED },
 		{ dummy_job_state_name, DRM_DUMMY_GPU_JOB_FAILED },
-		{ dummy_reason_name, DRM_DUMMY_GPU_REASON_CONTENDED },
+		{ dummy_reason_name, DRM_DUMMY_GPU_REASON_HANG },
 		{ dummy_access_name, DRM_DUMMY_GPU_ACCESS_ATOMIC },
 		{ dummy_op_name, DUMMY_GPU_NR_OPS - 1 },
 		{ dummy_cond_name, DUMMY_GPU_NR_CONDS - 1 },

@@ -366,7 +366,7 @@ struct drm_dummy_gpu_queue_create {
 	__u32 engine;
 	/**
 	 * @timeout_ms: time limit of each job from its start, 0 for the default,
-	 * at most info.max_timeout_ms.
+	 * which may be none, at most info.max_timeout_ms.
 	 */
 	__u32 timeout_ms;
 	/** @flags: DRM_DUMMY_GPU_QUEUE_*. */
@@ -422,8 +422,8 @@ struct drm_dummy_gpu_sync {
  * is no multiple of 8, or zero with flag FENCE; a SIGNAL sync on a queue of a VM
  * with SVM; a sync to wait for to which nobody has given a fence yet.
  * -EBUSY: the queue has as many unfinished jobs as it takes (256).
- * -ECANCELED: the queue was stopped by a job that timed out or faulted; make a
- * new one. Only queues of a VM without SVM are stopped that way.
+ * -ECANCELED: the queue was stopped by a job that timed out, hung or faulted; make
+ * a new one. Only queues of a VM without SVM are stopped that way.
  */
 struct drm_dummy_gpu_submit {
 	/** @queue_id: the queue. */
@@ -486,6 +486,8 @@ enum drm_dummy_gpu_reason {
 	DRM_DUMMY_GPU_REASON_DEPENDENCY,
 	/** @DRM_DUMMY_GPU_REASON_CONTENDED: the fault lost every bounded retry. */
 	DRM_DUMMY_GPU_REASON_CONTENDED,
+	/** @DRM_DUMMY_GPU_REASON_HANG: its engine hung in it and was reset. */
+	DRM_DUMMY_GPU_REASON_HANG,
 };
 
 /**
