@@ -5,6 +5,7 @@
  *
  *	hang	the number of an engine: it hangs from its next access on, until it
  *		is reset; "hard" after it: only the chip can be; "none": mend all
+ *	lose	1: the chip is gone
  *
  * Invariant: reading a file changes nothing, and works while the device is being
  * unplugged. No test depends on the format: programs have QUERY for the numbers.
@@ -194,10 +195,33 @@ static ssize_t hang_write(struct file *file, const char __user *buf, size_t size
 }
 DEFINE_SHOW_STORE_ATTRIBUTE(hang);
 
+static int lose_show(struct seq_file *m, void *unused)
+{
+	struct dummy_device *device = m->private;
+
+	seq_printf(m, "%u\n", hw_chip_is_lost(device->chip));
+	return 0;
+}
+
+static int lose(struct dummy_device *device, const char *text)
+{
+	if (strcmp(text, "1"))
+		return -EINVAL;
+	hw_chip_lose(device->chip);
+	return 0;
+}
+
+static ssize_t lose_write(struct file *file, const char __user *buf, size_t size, loff_t *pos)
+{
+	return write_words(file, buf, size, lose);
+}
+DEFINE_SHOW_STORE_ATTRIBUTE(lose);
+
 void dummy_debugfs_init(struct drm_minor *minor)
 {
 	struct dummy_device *device = to_dummy_device(minor->dev);
 
 	debugfs_create_file("hang", 0600, minor->dev->debugfs_root, device, &hang_fops);
+	debugfs_create_file("lose", 0600, minor->dev->debugfs_root, device, &lose_fops);
 	drm_debugfs_add_files(minor->dev, files, ARRAY_SIZE(files));
 }

@@ -7,11 +7,13 @@
  * hmm_core may be called. Outside of them only memory is sure to be there: that
  * of the device, of the chip and of its VRAM, until the last DRM reference goes.
  *
- * Words: to *unplug* is to take the device from its users, by unbind, by removal
- * or by unloading; to *release* is to free it when the last of them lets go.
+ * Words: to *unplug* is to take the device from its users, by unbind, by removal,
+ * by unloading, or when its chip is *lost*; to *release* is to free it when the
+ * last of them lets go.
  *
- * Lock: dummy_device.lock guards the lists of what exists on the device; hmm_core
- * is called under it. table_lock guards the table of devices.
+ * Lock: unplug_lock has it unplugged once. Inside it dummy_device.lock guards the
+ * lists of what exists on the device; hmm_core is called under both. table_lock
+ * guards the table of devices.
  */
 #include <linux/err.h>
 #include <linux/numa.h>
@@ -72,10 +74,24 @@ static void semaphore_event(void *priv)
 	wake_up_all(&device->wake);
 }
 
+/*
+ * As an interrupt that tells of it. What is left is unplugged by a work of its
+ * own: that waits for everybody, also for who has just learnt of the loss.
+ */
+static void lost_event(void *priv)
+{
+	struct dummy_device *device = priv;
+
+	drm_err(&device->drm, "the device is gone\n");
+	hmmc_device_lose(device->hmmc);
+	queue_work(system_dfl_wq, &device->lost_work);
+}
+
 static const struct hw_events chip_events = {
 	.fault = dummy_fault_event,
 	.job_done = dummy_job_done,
 	.semaphore = semaphore_event,
+	.lost = lost_event,
 };
 
 static void release_chip(struct drm_device *drm, void *data)
@@ -137,6 +153,13 @@ static void put_hmmc(struct dummy_device *device)
 	device->hmmc = NULL;
 }
 
+static void unplug_once(struct dummy_device *device);
+
+static void lost_work(struct work_struct *work)
+{
+	unplug_once(container_of(work, struct dummy_device, lost_work));
+}
+
 static int init_fields(struct dummy_device *device, unsigned int index,
 		       const struct dummy_config *config)
 {
@@ -146,10 +169,12 @@ static int init_fields(struct dummy_device *device, unsigned int index,
 	INIT_LIST_HEAD(&device->vms);
 	INIT_LIST_HEAD(&device->queues);
 	INIT_LIST_HEAD(&device->vram);
+	INIT_WORK(&device->lost_work, lost_work);
 	dummy_gem_init(device);
 	dummy_reset_init(device);
 
-	return drmm_mutex_init(&device->drm, &device->lock);
+	return drmm_mutex_init(&device->drm, &device->unplug_lock) ?:
+	       drmm_mutex_init(&device->drm, &device->lock);
 }
 
 struct dummy_device *dummy_device_create(struct device *dev, unsigned int index,
@@ -198,8 +223,12 @@ err_fault:
 
 /* ---- Unplugging --------------------------------------------------------- */
 
-void dummy_device_unplug(struct dummy_device *device)
+static void unplug(struct dummy_device *device)
 {
+	/* Nobody else brings back the engines of a chip that is gone. */
+	if (hw_chip_is_lost(device->chip))
+		hw_chip_stop(device->chip);
+
 	/*
 	 * Kill: no fault and no migration begins any more, and long ones end, so
 	 * that the ioctls they are part of end as well.
@@ -231,6 +260,22 @@ void dummy_device_unplug(struct dummy_device *device)
 	dummy_vm_detach_all(device);
 	dummy_gem_unpin_all(device);
 	put_hmmc(device);
+}
+
+static void unplug_once(struct dummy_device *device)
+{
+	mutex_lock(&device->unplug_lock);
+	if (!device->unplugged)
+		unplug(device);
+	device->unplugged = true;
+	mutex_unlock(&device->unplug_lock);
+}
+
+void dummy_device_unplug(struct dummy_device *device)
+{
+	unplug_once(device);
+	/* Nobody queues it any more, but it may have come second. */
+	flush_work(&device->lost_work);
 }
 
 /* ---- Asking ------------------------------------------------------------- */

@@ -40,6 +40,12 @@ struct dummy_device {
 	wait_queue_head_t wake;
 	/** @stopped: the chip is, for good; told by @wake. */
 	bool stopped;
+	/** @unplug_lock: held while it is unplugged, by the driver core or by @lost_work. */
+	struct mutex unplug_lock;
+	/** @unplugged: that has been done; guarded by @unplug_lock. */
+	bool unplugged;
+	/** @lost_work: unplugs, when the chip is gone. */
+	struct work_struct lost_work;
 
 	/** @lock: guards the lists below, and detaching of what is on @vms. */
 	struct mutex lock;
@@ -88,7 +94,10 @@ static inline struct dummy_device *to_dummy_device(struct drm_device *drm)
 /* Build a device on @dev and publish it. Return: the device or an ERR_PTR. */
 struct dummy_device *dummy_device_create(struct device *dev, unsigned int index,
 					 const struct dummy_config *config);
-/* Take the device away from user space, which keeps its open files. May sleep. */
+/*
+ * Take the device away from user space, which keeps its open files, unless that
+ * has been done because it was lost. May sleep.
+ */
 void dummy_device_unplug(struct dummy_device *device);
 
 void dummy_device_stats(struct dummy_device *device, struct drm_dummy_gpu_device_stats *stats);

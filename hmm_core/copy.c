@@ -123,10 +123,11 @@ int hmmc_copies_run(struct hmmc_copies *copies, enum hmmc_copy_dir dir)
 {
 	enum dma_data_direction dma_dir = dir == HMMC_COPY_TO_DEVICE ? DMA_TO_DEVICE :
 								       DMA_FROM_DEVICE;
+	struct hmmc_pool *pool = copies->device->pool;
 	unsigned int nr_copies = copies->nr_copies;
-	int ret = 0;
+	int ret = READ_ONCE(pool->lost) ? -ENODEV : 0;
 
-	if (copies->nr_clears)
+	if (!ret && copies->nr_clears)
 		ret = run_op(copies->device, HMMC_COPY_CLEAR, clear_runs(copies),
 			     copies->nr_clears);
 	if (!ret && nr_copies) {
@@ -138,5 +139,7 @@ int hmmc_copies_run(struct hmmc_copies *copies, enum hmmc_copy_dir dir)
 	}
 	copies->nr_copies = 0;
 	copies->nr_clears = 0;
+	if (ret == -ENODEV)
+		WRITE_ONCE(pool->lost, true);
 	return ret;
 }

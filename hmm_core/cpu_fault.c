@@ -82,7 +82,7 @@ static vm_fault_t serve(struct vm_fault *vmf, struct hmmc_block *block)
 	case HMMC_RESULT_NO_MEMORY:
 		return VM_FAULT_OOM;
 	case HMMC_RESULT_COPY_FAILED:
-		return VM_FAULT_SIGBUS;
+		return READ_ONCE(block->pool->lost) ? VM_FAULT_HWPOISON : VM_FAULT_SIGBUS;
 	default:
 		if (faulted_is_bad(vmf, block))
 			return VM_FAULT_HWPOISON;
@@ -107,7 +107,7 @@ vm_fault_t hmmc_migrate_to_ram(struct vm_fault *vmf)
 	idx = srcu_read_lock(&hmmc_srcu);
 	if (!READ_ONCE(pool->gone)) {
 		device = pool->device;
-		ret = serve(vmf, block);
+		ret = READ_ONCE(pool->lost) ? VM_FAULT_HWPOISON : serve(vmf, block);
 		trace_hmmc_cpu_fault(device->name, vmf->address, (__force unsigned int)ret);
 	} else {
 		ret = VM_FAULT_HWPOISON;

@@ -6,7 +6,8 @@
  * hmmc_device_put() has returned. Whoever calls one has entered the device, or
  * found it in its pool inside hmmc_srcu.
  *
- * Teardown: kill (nobody new), drain (bring the data home), put (nobody left).
+ * Teardown: kill (nobody new), drain (bring the data home), put (nobody left). A
+ * device that is *lost* is gone already: the same, but no data comes home.
  *
  * Lock: devices_lock serialises changes of hmmc_devices.
  */
@@ -116,6 +117,12 @@ void hmmc_device_kill(struct hmmc_device *device)
 }
 EXPORT_SYMBOL_GPL(hmmc_device_kill);
 
+void hmmc_device_lose(struct hmmc_device *device)
+{
+	WRITE_ONCE(device->pool->lost, true);
+}
+EXPORT_SYMBOL_GPL(hmmc_device_lose);
+
 bool hmmc_device_mirrored_mm(struct hmmc_device *device, unsigned int nr, struct mm_struct **mm)
 {
 	struct hmmc_attach *attach;
@@ -149,7 +156,7 @@ static void bring_home(struct hmmc_attach *attach, unsigned long end)
 			.flags = HMMC_MOVE_TRYLOCK,
 		};
 
-		if (time_after(jiffies, end))
+		if (hmmc_evict_is_over(attach->device->pool, end))
 			break;
 		hmmc_move_out(&move);
 		cond_resched();
@@ -165,7 +172,7 @@ int hmmc_device_drain(struct hmmc_device *device, unsigned int timeout_ms)
 	/* By address first: what was left apart for a large page need not be looked for. */
 	scoped_guard(mutex, &device->attaches_lock) {
 		list_for_each_entry(attach, &device->attaches, link) {
-			if (time_after(jiffies, end))
+			if (hmmc_evict_is_over(device->pool, end))
 				break;
 			bring_home(attach, end);
 		}

@@ -157,7 +157,8 @@ struct hmmc_device_ops {
 	 * way at once. @runs stays valid until the fence has signalled. Return
 	 * NULL if it is done, a fence that hmm_core waits for and puts, or an
 	 * ERR_PTR. An error, returned or in the fence, means that the
-	 * destination is undefined: hmm_core throws it away.
+	 * destination is undefined: hmm_core throws it away. -ENODEV: there is
+	 * no device any more, see hmmc_device_lose().
 	 */
 	struct dma_fence *(*copy)(struct hmmc_device *device, enum hmmc_copy_dir dir,
 				  const struct hmmc_copy_run *runs, unsigned int nr_runs);
@@ -247,6 +248,20 @@ struct hmmc_device *hmmc_device_create(const struct hmmc_device_desc *desc);
 void hmmc_device_kill(struct hmmc_device *device);
 
 /**
+ * hmmc_device_lose() - the device and its memory are gone, without a warning
+ * @device: the device, killed or not
+ *
+ * From now on nothing is copied: what is in device memory is lost. Who touches
+ * it gets SIGBUS, as for poison; everything else is as it was. The driver goes on
+ * to kill the device, drain it, which returns at once, and put it.
+ *
+ * A copy that returns -ENODEV does the same.
+ *
+ * Context: Any.
+ */
+void hmmc_device_lose(struct hmmc_device *device);
+
+/**
  * hmmc_device_drain() - bring all process memory back to system memory
  * @device: a killed device
  * @timeout_ms: how long to try
@@ -256,9 +271,10 @@ void hmmc_device_kill(struct hmmc_device *device);
  * mmap_lock: a process that holds its own all the time may keep large folios.
  *
  * Context: May sleep. Takes mmap_lock.
- * Return: 0, or -EBUSY if frames are left. Those are lost to the driver at its
- * last hmmc_device_put(): they become poison (SIGBUS for who touches them) and
- * hmm_core keeps their struct pages until nobody refers to them.
+ * Return: 0, or -EBUSY if frames are left, at once if the device is lost. Those
+ * are lost to the driver at its last hmmc_device_put(): they become poison (SIGBUS
+ * for who touches them) and hmm_core keeps their struct pages until nobody refers
+ * to them.
  */
 int hmmc_device_drain(struct hmmc_device *device, unsigned int timeout_ms);
 

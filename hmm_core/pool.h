@@ -11,6 +11,7 @@
 #define _HMMC_POOL_H_
 
 #include <linux/gpu_buddy.h>
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/memremap.h>
 #include <linux/mempool.h>
@@ -144,6 +145,8 @@ struct hmmc_pool {
 	 * be looked at. Read inside hmmc_srcu, or by who entered the device.
 	 */
 	bool gone;
+	/* The device is not there any more: copies fail, the data is lost. Never cleared. */
+	bool lost;
 	/* The machine sleeps, or is about to: no frame is handed out. */
 	bool asleep;
 	struct hmmc_device *device;
@@ -375,5 +378,11 @@ u64 hmmc_evict(struct hmmc_pool *pool, u64 nr, enum hmmc_evict_mode mode);
  * reserves frames any more. Return: 0, or -EBUSY.
  */
 int hmmc_evict_all(struct hmmc_pool *pool, unsigned long end);
+
+/* What is lost does not come home however long one tries. */
+static inline bool hmmc_evict_is_over(struct hmmc_pool *pool, unsigned long end)
+{
+	return READ_ONCE(pool->lost) || time_after(jiffies, end);
+}
 
 #endif

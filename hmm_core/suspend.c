@@ -23,7 +23,8 @@ static int send_to_sleep(struct hmmc_device *device)
 	WRITE_ONCE(device->pool->asleep, true);
 	/* Wait for faults and requests that may have reserved frames before. */
 	synchronize_srcu(&device->srcu);
-	return hmmc_evict_all(device->pool, jiffies + TIMEOUT);
+	/* What is lost has no power to lose. */
+	return READ_ONCE(device->pool->lost) ? 0 : hmmc_evict_all(device->pool, jiffies + TIMEOUT);
 }
 
 static void wake_all(void)

@@ -33,7 +33,7 @@ static bool config_is_good(const struct hw_config *config)
 	if (config->atomic_delay_ns > MAX_ATOMIC_DELAY_NS)
 		return false;
 	return node_is_good(config->nid) &&
-	       events && events->fault && events->job_done && events->semaphore;
+	       events && events->fault && events->job_done && events->semaphore && events->lost;
 }
 
 struct hw_chip *hw_chip_create(const struct hw_config *config)
@@ -91,6 +91,18 @@ void hw_chip_stop(struct hw_chip *chip)
 
 	for (i = 0; i < chip->nr_engines; i++)
 		hw_engine_stop(&chip->engines[i]);
+}
+
+void hw_chip_lose(struct hw_chip *chip)
+{
+	/* Looked at before each access and each piece of a copy. */
+	WRITE_ONCE(chip->lost, true);
+	chip->config.events->lost(chip->config.priv);
+}
+
+bool hw_chip_is_lost(struct hw_chip *chip)
+{
+	return READ_ONCE(chip->lost);
 }
 
 void hw_chip_destroy(struct hw_chip *chip)

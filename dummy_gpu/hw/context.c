@@ -188,7 +188,7 @@ bool hw_context_reset(struct hw_context *ctx, const struct hw_job *job, u32 reas
 	bool responds;
 
 	spin_lock(&engine->lock);
-	responds = engine->hang != HW_HANG_HARD;
+	responds = engine->hang != HW_HANG_HARD && !READ_ONCE(engine->chip->lost);
 	if (responds) {
 		hw_context_cancel_locked(ctx, job, reason);
 		hw_engine_reset(engine, reason);

@@ -90,6 +90,8 @@ static int clear_run(struct view *view, const struct hw_copy_run *run)
 		return -EIO;
 
 	for (; left; left -= piece, vram += piece) {
+		if (READ_ONCE(view->chip->lost))
+			return -ENODEV;
 		if (!view_vram(view, vram))
 			return -EIO;
 		piece = min(left, view->vram.end - vram);
@@ -108,6 +110,8 @@ static int copy_run(struct view *view, enum hw_copy_op op, const struct hw_copy_
 		return -EIO;
 
 	for (; left; left -= piece, vram += piece, bus += piece) {
+		if (READ_ONCE(view->chip->lost))
+			return -ENODEV;
 		if (!view_vram(view, vram) || !view_bus(view, bus))
 			return -EIO;
 		piece = min3(left, view->vram.end - vram, view->bus.end - bus);
@@ -137,7 +141,7 @@ int hw_copy_now(struct hw_chip *chip, enum hw_copy_op op, const struct hw_copy_r
 	for (i = 0; i < nr_runs; i++) {
 		ret = do_run(&view, op, &runs[i]);
 		if (ret) {
-			WARN_ONCE(1, "dummy_hw: copy %u of %#llx bytes: VRAM %#llx, bus %#llx\n",
+			WARN_ONCE(ret != -ENODEV, "dummy_hw: copy %u of %#llx bytes: VRAM %#llx, bus %#llx\n",
 				  op, runs[i].size, runs[i].vram, runs[i].bus);
 			return ret;
 		}

@@ -121,8 +121,8 @@ static bool must_leave(struct hw_engine *engine, struct hw_context *ctx)
 
 static bool hangs(struct hw_engine *engine)
 {
-	return READ_ONCE(engine->hang) != HW_HANG_NONE && !READ_ONCE(engine->stopping) &&
-	       !kthread_should_stop();
+	return (READ_ONCE(engine->hang) != HW_HANG_NONE || READ_ONCE(engine->chip->lost)) &&
+	       !READ_ONCE(engine->stopping) && !kthread_should_stop();
 }
 
 static enum hw_step run_slice(struct hw_engine *engine, struct hw_context *ctx)

@@ -118,6 +118,8 @@ struct hw_events {
 	void (*job_done)(void *priv, struct hw_context *ctx, struct hw_job *job);
 	/** @semaphore: a stream has signalled a semaphore or written a fence. */
 	void (*semaphore)(void *priv);
+	/** @lost: the chip is gone. From hw_chip_lose(). */
+	void (*lost)(void *priv);
 };
 
 /**
@@ -148,6 +150,13 @@ struct hw_chip *hw_chip_create(const struct hw_config *config);
  * later.
  */
 void hw_chip_stop(struct hw_chip *chip);
+/*
+ * The chip is pulled out, for tests: copies fail with -ENODEV from now on, what
+ * was in VRAM is never seen again, engines make no access and answer to nobody
+ * until they are stopped. Does not sleep.
+ */
+void hw_chip_lose(struct hw_chip *chip);
+bool hw_chip_is_lost(struct hw_chip *chip);
 /* All contexts and VMs are gone, nobody copies. May sleep. */
 void hw_chip_destroy(struct hw_chip *chip);
 
@@ -382,7 +391,10 @@ struct hw_copy {
 	const struct hw_copy_run *runs;
 	/** @nr_runs: how many. */
 	unsigned int nr_runs;
-	/** @done: called by the engine's thread; must not sleep or allocate. Status: 0, -EIO. */
+	/**
+	 * @done: called by the engine's thread; must not sleep or allocate.
+	 * Status: 0; -EIO; -ENODEV, see hw_chip_lose().
+	 */
 	void (*done)(struct hw_copy *copy, int status);
 	/** @link: the chip's. */
 	struct list_head link;
@@ -390,7 +402,7 @@ struct hw_copy {
 
 /* Queue a batch. Batches run in order. Does not sleep, does not allocate. */
 void hw_copy_push(struct hw_chip *chip, struct hw_copy *copy);
-/* Do a batch now, in the caller's context. May sleep. Return: 0 or -EIO. */
+/* Do a batch now, in the caller's context. May sleep. Return: as for hw_copy.done. */
 int hw_copy_now(struct hw_chip *chip, enum hw_copy_op op, const struct hw_copy_run *runs,
 		unsigned int nr_runs);
 

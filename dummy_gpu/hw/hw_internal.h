@@ -303,6 +303,7 @@ struct hw_chip {
 	spinlock_t word_locks[HW_WORD_LOCKS];
 
 	atomic_t nr_signals;		/* SIGNALs and fences ever written */
+	bool lost;			/* by hw_chip_lose(); never cleared */
 
 	spinlock_t fault_lock;		/* guards @faults */
 	struct list_head faults;	/* the ring: FAULTED contexts not popped yet */

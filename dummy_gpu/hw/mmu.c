@@ -238,6 +238,10 @@ bool hw_vm_access(struct hw_vm *vm, struct hw_tlb *tlb, const struct hw_op *op)
 {
 	u64 entry;
 
+	/* For hw_fault_retire(): engines are not there to ask. */
+	if (READ_ONCE(vm->chip->lost))
+		return false;
+
 	read_lock(&vm->lock);
 	entry = translate(vm, tlb, op->va, op->access);
 	if (entry)

@@ -4,7 +4,9 @@
  */
 #include <dirent.h>
 #include <linux/fs.h>
+#include <setjmp.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include "hmm_helper.h"
@@ -594,6 +596,36 @@ size_t pages_in(const volatile void *start, size_t size, unsigned int mask)
 		found += !!(place_of(entries[i]) & mask);
 	free(entries);
 	return found;
+}
+
+bool peek(const volatile void *addr, uint64_t *value)
+{
+	struct iovec to = { value, sizeof(*value) };
+	struct iovec from = { (void *)addr, sizeof(*value) };
+
+	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == sizeof(*value);
+}
+
+static __thread sigjmp_buf after_sigbus;
+
+static void on_sigbus(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	(void)context;
+	siglongjmp(after_sigbus, info->si_code);
+}
+
+int sigbus_of(const volatile void *addr)
+{
+	struct sigaction action = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
+	int code;
+
+	/* It stays: another thread may be here too. */
+	sigaction(SIGBUS, &action, NULL);
+	code = sigsetjmp(after_sigbus, 1);
+	if (!code)
+		(void)*(const volatile char *)addr;
+	return code;
 }
 
 bool mem_is_huge(const volatile void *start, size_t size)

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory that the hardware loses: a device that goes without a warning, and
+ * frames that break. What was there gives SIGBUS to those who use it, each page
+ * of it and no other; nothing reads as zeros, nothing waits, and everybody else
+ * goes on.
+ */
+#include "hmm_harness.h"
+
+#include <sys/syscall.h>
+
+#define SIZE	(2 * HUGE_SIZE)
+
+static size_t pages(size_t size)
+{
+	return size / page_size;
+}
+
+/* Pages whose first word is neither readable nor, if it is, of pattern @seed. */
+struct losses {
+	size_t lost;
+	size_t wrong;
+};
+
+static struct losses look(const char *mem, size_t size, uint64_t seed)
+{
+	struct losses losses = { 0 };
+	uint64_t value;
+	size_t offset;
+
+	for (offset = 0; offset < size; offset += page_size) {
+		if (!peek(mem + offset, &value))
+			losses.lost++;
+		else
+			losses.wrong += value != pattern(seed, offset);
+	}
+	return losses;
+}
+
+/* ---- The whole device ----------------------------------------------------- */
+
+FIXTURE(hmm_loss) {
+	struct gpu gpu;
+	struct meeting meeting;
+	char name[256];
+	char *mem;
+};
+
+FIXTURE_VARIANT(hmm_loss) {
+	enum mem_kind kind;
+};
+
+FIXTURE_VARIANT_ADD(hmm_loss, pte) { .kind = MEM_PTE };
+FIXTURE_VARIANT_ADD(hmm_loss, thp) { .kind = MEM_THP };
+
+FIXTURE_SETUP(hmm_loss)
+{
+	setup_gpu(_metadata, &self->gpu, 0);
+	if (!chip_says(0, "lose", "0"))
+		SKIP(_exit(0), "needs debugfs");
+	if (gpu_name(0, self->name, sizeof(self->name)))
+		SKIP(_exit(0), "needs the devices under " DRIVER);
+	self->mem = must_alloc(_metadata, SIZE, variant->kind);
+	pattern_fill(self->mem, SIZE, 1);
+	if (!mem_is_kind(self->mem, SIZE, variant->kind))
+		SKIP(_exit(0), NO_HUGE);
+	ASSERT_EQ(0, meeting_init(&self->meeting));
+}
+
+FIXTURE_TEARDOWN(hmm_loss)
+{
+	struct gpu gpu;
+
+	/* Lost pages are the first's for as long as somebody has them. */
+	mem_free_all();
+	dummy_device_close(self->gpu.dev);
+	EXPECT_EQ(0, file_write(DRIVER "unbind", self->name));
+	EXPECT_EQ(0, file_write(DRIVER "bind", self->name));
+	ASSERT_EQ(0, gpu_open(&gpu, 0));
+	EXPECT_EQ(0, gpu_store(&gpu, gpu.staging, 6));
+	EXPECT_EQ(6, *(volatile uint64_t *)gpu.staging);
+	EXPECT_EQ(0, gpu_close(&gpu));
+	gpu.base.vram_svm = 0;
+	EXPECT_EQ(0, gpu_leak(&gpu));
+}
+
+/* The driver is done with it: hmm_core has it no more. */
+static bool is_gone(void)
+{
+	return access("/sys/kernel/debug/hmm_core/dummy_gpu.0", F_OK);
+}
+
+TEST_F_TIMEOUT(hmm_loss, lost_device_takes_exactly_what_was_in_it, 120)
+{
+	struct losses there, here;
+
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, HUGE_SIZE));
+	ASSERT_EQ(0, chip_write(0, "lose", "1"));
+	/* From the first moment to the last. */
+	EXPECT_EQ(BUS_MCEERR_AR, sigbus_of(self->mem));
+	EXPECT_EQ(BUS_MCEERR_AR, sigbus_of(self->mem + HUGE_SIZE - 1));
+	there = look(self->mem, HUGE_SIZE, 1);
+	EXPECT_EQ(pages(HUGE_SIZE), there.lost);
+	EXPECT_EQ(0, sigbus_of(self->mem + HUGE_SIZE));
+	EXPECT_TRUE(eventually(is_gone()));
+	EXPECT_EQ(BUS_MCEERR_AR, sigbus_of(self->mem));
+	there = look(self->mem, HUGE_SIZE, 1);
+	EXPECT_EQ(pages(HUGE_SIZE), there.lost);
+	here = look(self->mem + HUGE_SIZE, HUGE_SIZE, 1);
+	EXPECT_EQ(0, here.lost);
+	/* The pattern goes by the offset in all of it. */
+	EXPECT_EQ(pattern(1, SIZE - 8), *(volatile uint64_t *)(self->mem + SIZE - 8));
+	EXPECT_EQ(pattern(1, HUGE_SIZE), *(volatile uint64_t *)(self->mem + HUGE_SIZE));
+	/* New memory in the place of what is lost is as good as any. */
+	ASSERT_EQ(0, madvise(self->mem, HUGE_SIZE, MADV_DONTNEED));
+	pattern_fill(self->mem, SIZE, 2);
+	EXPECT_EQ(0, pattern_bad(self->mem, SIZE, 2));
+}
+
+TEST_F_TIMEOUT(hmm_loss, writes_and_calls_find_it_lost_too, 120)
+{
+	int pipes[2];
+
+	ASSERT_EQ(0, pipe(pipes));
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, HUGE_SIZE));
+	ASSERT_EQ(0, chip_write(0, "lose", "1"));
+	ASSERT_EQ(1, write(pipes[1], "x", 1));
+	EXPECT_EQ(-1, read(pipes[0], self->mem, 1));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(-1, madvise(self->mem, HUGE_SIZE, MADV_POPULATE_WRITE));
+	EXPECT_TRUE(eventually(is_gone()));
+	EXPECT_EQ(-1, write(pipes[1], self->mem + page_size, 1));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(-ENODEV, dummy_migrate(self->gpu.vm, self->mem, SIZE,
+					 DRM_DUMMY_GPU_PLACE_SYSTEM, 0, NULL));
+	EXPECT_EQ(-ENODEV, gpu_store(&self->gpu, self->mem + HUGE_SIZE, 1));
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+TEST_F_TIMEOUT(hmm_loss, running_jobs_end_as_lost_and_wake_who_waits, 120)
+{
+	struct dummy_stream *stream = self->gpu.stream;
+	uint64_t job_id;
+	int ret;
+
+	dummy_stream_vscale(stream, dummy_addr(self->mem), dummy_addr(self->mem), 3, SIZE / 8, 8);
+	dummy_stream_jump(stream, 0, DUMMY_GPU_COND_ALWAYS, 0, 0);
+	ASSERT_EQ(0, gpu_start(&self->gpu, &job_id));
+	ASSERT_TRUE(eventually(*(volatile uint64_t *)self->mem != pattern(1, 0)));
+	ASSERT_EQ(0, chip_write(0, "lose", "1"));
+	ret = gpu_finish(&self->gpu, job_id);
+	EXPECT_TRUE(ret == DRM_DUMMY_GPU_REASON_DEVICE_LOST || ret == -ENODEV) {
+		TH_LOG("%d", ret);
+	}
+	EXPECT_TRUE(eventually(is_gone()));
+}
+
+TEST_F_TIMEOUT(hmm_loss, hung_engine_of_a_lost_device_holds_up_nobody, 120)
+{
+	uint64_t job_id;
+	int ret;
+
+	ASSERT_EQ(0, chip_write(0, "hang", "0 hard"));
+	dummy_stream_store(self->gpu.stream, dummy_addr(self->mem), 1, 8);
+	ASSERT_EQ(0, gpu_start(&self->gpu, &job_id));
+	ASSERT_TRUE(eventually(chip_says(0, "hang", "stuck")));
+	ASSERT_EQ(0, chip_write(0, "lose", "1"));
+	/* Waits for the engine, in a call that unplug waits for. */
+	ret = dummy_queue_destroy(self->gpu.queue);
+	EXPECT_TRUE(!ret || ret == -ENODEV);
+	EXPECT_TRUE(eventually(is_gone()));
+}
+
+TEST_F_TIMEOUT(hmm_loss, page_is_lost_to_all_who_share_it, 120)
+{
+	struct losses losses;
+	pid_t child;
+
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, HUGE_SIZE));
+	child = fork();
+	if (!child) {
+		meeting_child(&self->meeting);
+		close(dummy_device_fd(self->gpu.dev));
+		/* A copy of its own, which is not in the device. */
+		*(volatile char *)self->mem = *(volatile char *)self->mem;
+		meet(&self->meeting);
+		meet(&self->meeting);
+		losses = look(self->mem, SIZE, 1);
+		EXPECT_LE(pages(HUGE_SIZE) / 2, losses.lost);
+		EXPECT_GT(pages(HUGE_SIZE), losses.lost);
+		EXPECT_EQ(0, losses.wrong);
+		_exit(0);
+	}
+	meeting_parent(&self->meeting);
+	EXPECT_EQ(0, meet(&self->meeting));
+	ASSERT_EQ(0, chip_write(0, "lose", "1"));
+	EXPECT_TRUE(eventually(is_gone()));
+	EXPECT_EQ(0, meet(&self->meeting));
+	EXPECT_EQ(0, wait_exit(child));
+	losses = look(self->mem, SIZE, 1);
+	EXPECT_LT(0, losses.lost);
+	EXPECT_EQ(0, losses.wrong);
+}
+
+TEST_F_TIMEOUT(hmm_loss, process_that_uses_lost_memory_ends_when_it_is_killed, 120)
+{
+	struct gpu gpu;
+	pid_t child;
+	char *mem;
+
+	child = fork();
+	if (!child) {
+		meeting_child(&self->meeting);
+		EXPECT_EQ(0, gpu_open(&gpu, 0));
+		mem = mem_alloc(SIZE, variant->kind);
+		pattern_fill(mem, SIZE, 2);
+		EXPECT_EQ(0, gpu_to_device(&gpu, mem, SIZE));
+		meet(&self->meeting);
+		for (;;)
+			look(mem, SIZE, 2);
+	}
+	meeting_parent(&self->meeting);
+	EXPECT_EQ(0, meet(&self->meeting));
+	ASSERT_EQ(0, chip_write(0, "lose", "1"));
+	EXPECT_EQ(0, kill(child, SIGKILL));
+	EXPECT_EQ(-1, wait_exit(child));
+	EXPECT_TRUE(eventually(is_gone()));
+	/* What is the parent's never was in the device. */
+	EXPECT_EQ(0, pattern_bad(self->mem, SIZE, 1));
+}
+
+/* ---- In the middle of everything ------------------------------------------ */
+
+struct mover {
+	pthread_t thread;
+	struct gpu lane;
+	char *mem;
+	size_t wrong;
+};
+
+static bool movers_go_on;
+
+static void *move_about(void *arg)
+{
+	struct mover *mover = arg;
+	uint64_t value;
+	size_t offset;
+
+	while (__atomic_load_n(&movers_go_on, __ATOMIC_RELAXED)) {
+		dummy_migrate(mover->lane.vm, mover->mem, SIZE, DRM_DUMMY_GPU_PLACE_DEVICE,
+			      DRM_DUMMY_GPU_MIGRATE_MAP, NULL);
+		/* A job that writes what is there: device faults, in both places. */
+		dummy_stream_copy(mover->lane.stream, dummy_addr(mover->lane.staging),
+				  dummy_addr(mover->mem), SIZE / 2);
+		gpu_run(&mover->lane);
+		for (offset = 0; offset < SIZE; offset += 3 * page_size) {
+			if (peek(mover->mem + offset, &value))
+				mover->wrong += value != pattern(1, offset);
+		}
+		dummy_migrate(mover->lane.vm, mover->mem, SIZE / 4, DRM_DUMMY_GPU_PLACE_SYSTEM,
+			      0, NULL);
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(hmm_loss, loss_in_the_middle_of_anything_makes_no_wrong_data, 240)
+{
+	struct mover movers[3] = { 0 };
+	struct losses losses;
+	size_t in_device;
+	unsigned int i;
+
+	movers_go_on = true;
+	for (i = 0; i < ARRAY_SIZE(movers); i++) {
+		ASSERT_EQ(0, gpu_lane(&movers[i].lane, &self->gpu, i));
+		movers[i].mem = must_alloc(_metadata, SIZE, variant->kind);
+		pattern_fill(movers[i].mem, SIZE, 1);
+		ASSERT_EQ(0, pthread_create(&movers[i].thread, NULL, move_about, &movers[i]));
+	}
+	ASSERT_TRUE(eventually(gpu_device_stats(&self->gpu).migrated_in >
+			       self->gpu.base.migrated_in + 4 * pages(SIZE)));
+	ASSERT_EQ(0, chip_write(0, "lose", "1"));
+	EXPECT_TRUE(eventually(is_gone()));
+	__atomic_store_n(&movers_go_on, false, __ATOMIC_RELAXED);
+	for (i = 0; i < ARRAY_SIZE(movers); i++) {
+		pthread_join(movers[i].thread, NULL);
+		EXPECT_EQ(0, movers[i].wrong);
+		/* By core mm's word: what is left there, and nothing else. */
+		in_device = pages_in(movers[i].mem, SIZE, IN_DEVICE);
+		losses = look(movers[i].mem, SIZE, 1);
+		EXPECT_EQ(in_device, losses.lost);
+		EXPECT_EQ(0, losses.wrong);
+	}
+}
+
+/* ---- Another device, and the modules -------------------------------------- */
+
+TEST_F_TIMEOUT(hmm_loss, memory_in_another_device_is_not_lost, 120)
+{
+	struct gpu other;
+
+	if (gpu_open(&other, 1))
+		SKIP(return, "needs dummy_gpu loaded with nr_devices > 1");
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, HUGE_SIZE));
+	ASSERT_EQ(0, gpu_to_device(&other, self->mem + HUGE_SIZE, HUGE_SIZE));
+	ASSERT_EQ(0, chip_write(0, "lose", "1"));
+	/* What the lost one had, the other does not get either. */
+	EXPECT_LT(0, gpu_store(&other, self->mem, 1));
+	EXPECT_EQ(0, gpu_store(&other, self->mem + HUGE_SIZE, 1));
+	EXPECT_TRUE(eventually(is_gone()));
+	EXPECT_LT(0, gpu_store(&other, self->mem, 1));
+	EXPECT_EQ(1, *(volatile uint64_t *)(self->mem + HUGE_SIZE));
+	EXPECT_EQ(pattern(1, SIZE - 8), *(volatile uint64_t *)(self->mem + SIZE - 8));
+	EXPECT_EQ(0, gpu_close(&other));
+}
+
+static long long users_of_hmm_core(void)
+{
+	return file_read("/sys/module/hmm_core/refcnt");
+}
+
+TEST_F_TIMEOUT(hmm_loss, what_is_left_is_kept_until_its_users_are_gone, 120)
+{
+	long long before = users_of_hmm_core();
+
+	ASSERT_LT(0, before);
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, HUGE_SIZE));
+	ASSERT_EQ(0, chip_write(0, "lose", "1"));
+	EXPECT_TRUE(eventually(is_gone()));
+	ASSERT_EQ(0, file_write(DRIVER "unbind", self->name));
+	/* Parked: hmm_core holds itself, and still says what it is. */
+	EXPECT_EQ(before + 1, users_of_hmm_core());
+	EXPECT_EQ(BUS_MCEERR_AR, sigbus_of(self->mem));
+	mem_free_all();
+	EXPECT_TRUE(eventually(users_of_hmm_core() == before));
+	ASSERT_EQ(0, file_write(DRIVER "bind", self->name));
+}
+
+TEST_HARNESS_MAIN
