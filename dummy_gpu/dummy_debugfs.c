@@ -6,6 +6,7 @@
  *	hang	the number of an engine: it hangs from its next access on, until it
  *		is reset; "hard" after it: only the chip can be; "none": mend all
  *	lose	1: the chip is gone
+ *	break	the VRAM offset of a frame: it has an uncorrectable error
  *
  * Invariant: reading a file changes nothing, and works while the device is being
  * unplugged. No test depends on the format: programs have QUERY for the numbers.
@@ -217,11 +218,32 @@ static ssize_t lose_write(struct file *file, const char __user *buf, size_t size
 }
 DEFINE_SHOW_STORE_ATTRIBUTE(lose);
 
+static int break_show(struct seq_file *m, void *unused)
+{
+	return 0;
+}
+
+static int break_frame(struct dummy_device *device, const char *text)
+{
+	u64 offset;
+	int ret;
+
+	ret = kstrtou64(text, 0, &offset);
+	return ret ?: hw_vram_break(device->chip, offset);
+}
+
+static ssize_t break_write(struct file *file, const char __user *buf, size_t size, loff_t *pos)
+{
+	return write_words(file, buf, size, break_frame);
+}
+DEFINE_SHOW_STORE_ATTRIBUTE(break);
+
 void dummy_debugfs_init(struct drm_minor *minor)
 {
 	struct dummy_device *device = to_dummy_device(minor->dev);
 
 	debugfs_create_file("hang", 0600, minor->dev->debugfs_root, device, &hang_fops);
 	debugfs_create_file("lose", 0600, minor->dev->debugfs_root, device, &lose_fops);
+	debugfs_create_file("break", 0200, minor->dev->debugfs_root, device, &break_fops);
 	drm_debugfs_add_files(minor->dev, files, ARRAY_SIZE(files));
 }

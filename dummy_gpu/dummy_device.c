@@ -87,11 +87,20 @@ static void lost_event(void *priv)
 	queue_work(system_dfl_wq, &device->lost_work);
 }
 
+static void broken_event(void *priv, u64 offset)
+{
+	struct dummy_device *device = priv;
+
+	drm_err(&device->drm, "memory at %#llx is broken\n", offset);
+	hmmc_device_frames_broken(device->hmmc, offset, PAGE_SIZE);
+}
+
 static const struct hw_events chip_events = {
 	.fault = dummy_fault_event,
 	.job_done = dummy_job_done,
 	.semaphore = semaphore_event,
 	.lost = lost_event,
+	.broken = broken_event,
 };
 
 static void release_chip(struct drm_device *drm, void *data)

@@ -193,6 +193,8 @@ static u32 reason_of_hw(struct dummy_queue *queue, const struct hw_job *hw)
 		return DRM_DUMMY_GPU_REASON_BAD_STREAM;
 	case HW_REASON_STOPPED:
 		return DRM_DUMMY_GPU_REASON_DEVICE_LOST;
+	case HW_REASON_MEMORY:
+		return DRM_DUMMY_GPU_REASON_MEMORY;
 	case HW_REASON_NO_ENTRY:
 		return dummy_pt_lookup(&queue->vm->pt, hw->fault_addr) ?
 			DRM_DUMMY_GPU_REASON_PERMISSION : DRM_DUMMY_GPU_REASON_UNMAPPED;
@@ -205,6 +207,7 @@ static bool stops_queue(struct dummy_queue *queue, u32 reason)
 {
 	return !queue->is_svm && (reason == DRM_DUMMY_GPU_REASON_TIMEOUT ||
 				  reason == DRM_DUMMY_GPU_REASON_HANG ||
+				  reason == DRM_DUMMY_GPU_REASON_MEMORY ||
 				  reason == DRM_DUMMY_GPU_REASON_UNMAPPED ||
 				  reason == DRM_DUMMY_GPU_REASON_PERMISSION);
 }

@@ -123,6 +123,21 @@ void hmmc_device_lose(struct hmmc_device *device)
 }
 EXPORT_SYMBOL_GPL(hmmc_device_lose);
 
+int hmmc_device_frames_broken(struct hmmc_device *device, u64 offset, u64 size)
+{
+	u64 end = device->pool->nr_frames << PAGE_SHIFT;
+
+	if (!size || !PAGE_ALIGNED(offset | size) || offset >= end || size > end - offset)
+		return -EINVAL;
+
+	for (end = offset + size; offset < end; offset += PAGE_SIZE) {
+		hmmc_pool_retire_offset(device->pool, offset);
+		cond_resched();
+	}
+	return 0;
+}
+EXPORT_SYMBOL_GPL(hmmc_device_frames_broken);
+
 bool hmmc_device_mirrored_mm(struct hmmc_device *device, unsigned int nr, struct mm_struct **mm)
 {
 	struct hmmc_attach *attach;

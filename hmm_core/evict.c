@@ -95,7 +95,7 @@ int hmmc_evict_all(struct hmmc_pool *pool, unsigned long end)
 {
 	/* A page may be locked or referenced for a moment: look again for a while. */
 	while (!pool_is_empty(pool)) {
-		if (hmmc_evict_is_over(pool, end))
+		if (hmmc_evict_is_over(pool, end) || !hmmc_pool_has_good(pool))
 			return -EBUSY;
 		if (!hmmc_evict(pool, hmmc_pool_nr_free(pool) + 1, HMMC_EVICT_STUBBORN))
 			schedule_timeout_uninterruptible(1);

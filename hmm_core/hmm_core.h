@@ -262,6 +262,25 @@ void hmmc_device_kill(struct hmmc_device *device);
 void hmmc_device_lose(struct hmmc_device *device);
 
 /**
+ * hmmc_device_frames_broken() - device memory has uncorrectable errors
+ * @device: the device, not put
+ * @offset: byte offset of the first broken frame, a multiple of PAGE_SIZE
+ * @size: bytes, a multiple of PAGE_SIZE
+ *
+ * The frames are never handed out again. What is in them is lost: who touches it
+ * gets SIGBUS, a device fault there fails with -EHWPOISON, and it does not migrate.
+ * All that is around it does, also where a large folio has to be split for it.
+ * Frames that are free or pinned are retired at once, or when they come back.
+ *
+ * Device page tables that map such a frame go on doing so: the device itself
+ * reports an access that hits the error.
+ *
+ * Context: May sleep.
+ * Return: 0, or -EINVAL if the span is empty, unaligned or not of the device.
+ */
+int hmmc_device_frames_broken(struct hmmc_device *device, u64 offset, u64 size);
+
+/**
  * hmmc_device_drain() - bring all process memory back to system memory
  * @device: a killed device
  * @timeout_ms: how long to try

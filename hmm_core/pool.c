@@ -327,6 +327,13 @@ void hmmc_pool_retire(struct hmmc_block *block, unsigned long pfn)
 	isolate_chunk(chunk);
 }
 
+void hmmc_pool_retire_offset(struct hmmc_pool *pool, u64 offset)
+{
+	struct hmmc_block *block = first_block(pool);
+
+	hmmc_pool_retire(block, block->first_pfn + PHYS_PFN(offset) - block->first_frame);
+}
+
 bool __hmmc_pool_is_bad(struct hmmc_block *block, unsigned long pfn, unsigned int nr)
 {
 	struct hmmc_chunk *chunk = hmmc_block_chunk(block, pfn);
@@ -334,6 +341,18 @@ bool __hmmc_pool_is_bad(struct hmmc_block *block, unsigned long pfn, unsigned in
 
 	guard(spinlock_irqsave)(&block->pool->lock);
 	return find_next_bit(chunk->bad, HMMC_WINDOW_PAGES, i) < i + nr;
+}
+
+bool hmmc_pool_has_good(struct hmmc_pool *pool)
+{
+	struct hmmc_chunk *chunk;
+
+	guard(spinlock_irqsave)(&pool->lock);
+	list_for_each_entry(chunk, &pool->clock, clock) {
+		if (!bitmap_subset(chunk->used, chunk->bad, HMMC_WINDOW_PAGES))
+			return true;
+	}
+	return false;
 }
 
 void hmmc_pool_touch(struct hmmc_pool *pool, u64 offset)

@@ -207,6 +207,8 @@ void hmmc_pool_lend(struct page *head);
 void hmmc_pool_take_back(struct page *head);
 /* A frame is broken: never hand it out again. May sleep. */
 void hmmc_pool_retire(struct hmmc_block *block, unsigned long pfn);
+/* The same for the frame at byte offset @offset, which exists. */
+void hmmc_pool_retire_offset(struct hmmc_pool *pool, u64 offset);
 bool __hmmc_pool_is_bad(struct hmmc_block *block, unsigned long pfn, unsigned int nr);
 
 /* Whether one of the frames is broken. Any context. */
@@ -215,6 +217,8 @@ static inline bool hmmc_pool_is_bad(struct hmmc_block *block, unsigned long pfn,
 	return unlikely(READ_ONCE(block->pool->has_bad)) && __hmmc_pool_is_bad(block, pfn, nr);
 }
 
+/* Whether a frame is in use that is not broken, so that it may leave. */
+bool hmmc_pool_has_good(struct hmmc_pool *pool);
 /* The device uses the memory at byte offset @offset. */
 void hmmc_pool_touch(struct hmmc_pool *pool, u64 offset);
 /* Frames that are neither used nor pinned nor bad. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Counters, and debugfs: hmm_core/<device>/stats and
- * hmm_core/<device>/mirrors/<number>/stats, one "name value" per line. Two knobs:
+ * hmm_core/<device>/mirrors/<number>/stats, one "name value" per line; and
+ * hmm_core/<device>/first_pfn, for whoever sees frames in /proc. Two knobs:
  * hmm_core/<device>/thp, and hmm_core/exclusive, with which a test shows that
  * atomics need exclusive entries. And hmm_core/inject, see inject.c.
  */
@@ -100,10 +101,15 @@ DEFINE_SHOW_ATTRIBUTE(attach);
 
 void hmmc_stats_add_device(struct hmmc_device *device)
 {
+	struct hmmc_block *block;
+
 	device->debugfs = debugfs_create_dir(device->name, root);
 	debugfs_create_file("stats", 0444, device->debugfs, device, &device_fops);
 	if (device->huge_entries)
 		debugfs_create_bool("thp", 0644, device->debugfs, &device->thp);
+	/* There is one block for now. */
+	block = list_first_entry(&device->pool->blocks, struct hmmc_block, link);
+	debugfs_create_ulong("first_pfn", 0400, device->debugfs, &block->first_pfn);
 	device->mirrors_debugfs = debugfs_create_dir("mirrors", device->debugfs);
 }
 

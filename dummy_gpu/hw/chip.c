@@ -33,7 +33,8 @@ static bool config_is_good(const struct hw_config *config)
 	if (config->atomic_delay_ns > MAX_ATOMIC_DELAY_NS)
 		return false;
 	return node_is_good(config->nid) &&
-	       events && events->fault && events->job_done && events->semaphore && events->lost;
+	       events && events->fault && events->job_done && events->semaphore &&
+	       events->lost && events->broken;
 }
 
 struct hw_chip *hw_chip_create(const struct hw_config *config)

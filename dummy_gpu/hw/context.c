@@ -85,7 +85,8 @@ void hw_context_end_job(struct hw_context *ctx, u32 reason)
 	lockdep_assert_held(&engine->lock);
 
 	job->reason = reason;
-	if (ctx->state == HW_CONTEXT_FAULTED || reason == HW_REASON_NO_ENTRY) {
+	if (ctx->state == HW_CONTEXT_FAULTED || reason == HW_REASON_NO_ENTRY ||
+	    reason == HW_REASON_MEMORY) {
 		job->access = ctx->exec.access;
 		job->fault_addr = ctx->exec.addr;
 	}

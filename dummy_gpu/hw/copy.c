@@ -128,7 +128,12 @@ static int copy_run(struct view *view, enum hw_copy_op op, const struct hw_copy_
 
 static int do_run(struct view *view, enum hw_copy_op op, const struct hw_copy_run *run)
 {
-	return op == HW_COPY_CLEAR ? clear_run(view, run) : copy_run(view, op, run);
+	int ret = op == HW_COPY_CLEAR ? clear_run(view, run) : copy_run(view, op, run);
+
+	/* Afterwards: it exists, and a frame that breaks meanwhile is noticed. */
+	if (!ret && hw_vram_is_broken(&view->chip->vram, run->vram, run->size))
+		return -EHWPOISON;
+	return ret;
 }
 
 int hw_copy_now(struct hw_chip *chip, enum hw_copy_op op, const struct hw_copy_run *runs,
@@ -141,7 +146,7 @@ int hw_copy_now(struct hw_chip *chip, enum hw_copy_op op, const struct hw_copy_r
 	for (i = 0; i < nr_runs; i++) {
 		ret = do_run(&view, op, &runs[i]);
 		if (ret) {
-			WARN_ONCE(ret != -ENODEV, "dummy_hw: copy %u of %#llx bytes: VRAM %#llx, bus %#llx\n",
+			WARN_ONCE(ret == -EIO, "dummy_hw: copy %u of %#llx bytes: VRAM %#llx, bus %#llx\n",
 				  op, runs[i].size, runs[i].vram, runs[i].bus);
 			return ret;
 		}

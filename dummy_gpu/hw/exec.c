@@ -150,7 +150,8 @@ static bool try_access(struct hw_exec *exec, enum hw_access access, u64 va, void
 
 	exec->addr = va;
 	exec->access = access;
-	return hw_vm_access(exec->vm, exec->tlb, &op);
+	exec->answer = hw_vm_access(exec->vm, exec->tlb, &op);
+	return exec->answer == HW_ANSWER_DONE;
 }
 
 static u64 to_page_end(u64 va)
@@ -520,10 +521,8 @@ static enum hw_step step_command(struct hw_exec *exec)
 	return next_command(exec);
 }
 
-enum hw_step hw_exec_step(struct hw_exec *exec, struct hw_tlb *tlb)
+static enum hw_step step(struct hw_exec *exec)
 {
-	exec->tlb = tlb;
-
 	switch (exec->phase) {
 	case HW_PHASE_FETCH:
 		return step_fetch(exec);
@@ -534,4 +533,16 @@ enum hw_step hw_exec_step(struct hw_exec *exec, struct hw_tlb *tlb)
 	default:
 		return HW_STEP_END;
 	}
+}
+
+enum hw_step hw_exec_step(struct hw_exec *exec, struct hw_tlb *tlb)
+{
+	enum hw_step what;
+
+	exec->tlb = tlb;
+	what = step(exec);
+	/* No driver can do anything about it. */
+	if (what == HW_STEP_FAULT && exec->answer == HW_ANSWER_BROKEN)
+		return end_job(exec, HW_REASON_MEMORY);
+	return what;
 }

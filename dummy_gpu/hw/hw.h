@@ -120,6 +120,11 @@ struct hw_events {
 	void (*semaphore)(void *priv);
 	/** @lost: the chip is gone. From hw_chip_lose(). */
 	void (*lost)(void *priv);
+	/**
+	 * @broken: the frame at VRAM offset @offset has an error that the chip
+	 * cannot correct. From hw_vram_break().
+	 */
+	void (*broken)(void *priv, u64 offset);
 };
 
 /**
@@ -191,6 +196,13 @@ bool hw_engine_is_stuck(struct hw_chip *chip, unsigned int engine);
  */
 struct page *hw_vram_page(struct hw_chip *chip, u64 frame);
 
+/*
+ * Break the frame at VRAM offset @offset, for tests: from now on a copy that
+ * touches it fails, and so does a job, with HW_REASON_MEMORY. Does not come back.
+ * May sleep. Return: 0, or -EINVAL if there is no frame or @offset is unaligned.
+ */
+int hw_vram_break(struct hw_chip *chip, u64 offset);
+
 /* ---- Address spaces ----------------------------------------------------- */
 
 /*
@@ -254,6 +266,7 @@ enum hw_reason {
 	HW_REASON_BAD_STREAM,
 	HW_REASON_NO_ENTRY,	/* a fault in a context made without HW_CONTEXT_FAULTS */
 	HW_REASON_STOPPED,	/* hw_chip_stop() */
+	HW_REASON_MEMORY,	/* an access to a broken frame */
 	HW_REASON_DRIVER = 16,
 };
 
@@ -393,7 +406,8 @@ struct hw_copy {
 	unsigned int nr_runs;
 	/**
 	 * @done: called by the engine's thread; must not sleep or allocate.
-	 * Status: 0; -EIO; -ENODEV, see hw_chip_lose().
+	 * Status: 0; -EIO; -EHWPOISON, see hw_vram_break(); -ENODEV, see
+	 * hw_chip_lose().
 	 */
 	void (*done)(struct hw_copy *copy, int status);
 	/** @link: the chip's. */

@@ -41,7 +41,17 @@ struct hw_vram {
 	struct page **pages;	/* by frame; a frame is as large as a page of the CPU */
 	void **chunks;		/* by 2 MiB: the memory if it is in one piece, or NULL */
 	u64 nr_frames;
+	bool has_broken;	/* never cleared: skips looking at @broken */
+	unsigned long *broken;	/* by frame: a bit for each that is */
 };
+
+bool __hw_vram_is_broken(struct hw_vram *vram, u64 offset, u64 size);
+
+/* Whether one of the frames in [@offset, @offset + @size) is broken. They exist. */
+static inline bool hw_vram_is_broken(struct hw_vram *vram, u64 offset, u64 size)
+{
+	return unlikely(READ_ONCE(vram->has_broken)) && __hw_vram_is_broken(vram, offset, size);
+}
 
 int hw_vram_init(struct hw_vram *vram, u64 size, int nid);
 void hw_vram_fini(struct hw_vram *vram);
@@ -111,11 +121,15 @@ struct hw_op {
 	const struct dummy_gpu_cmd *cmd;
 };
 
-/*
- * Do @op, with the translations in @tlb or without any if NULL. Does not sleep.
- * Return: false if the page table does not allow it.
- */
-bool hw_vm_access(struct hw_vm *vm, struct hw_tlb *tlb, const struct hw_op *op);
+/* What became of an access. */
+enum hw_answer {
+	HW_ANSWER_DONE,
+	HW_ANSWER_NO_ENTRY,	/* the page table does not allow it */
+	HW_ANSWER_BROKEN,	/* the frame is broken */
+};
+
+/* Do @op, with the translations in @tlb or without any if NULL. Does not sleep. */
+enum hw_answer hw_vm_access(struct hw_vm *vm, struct hw_tlb *tlb, const struct hw_op *op);
 
 /* ---- Execution ---------------------------------------------------------- */
 
@@ -158,6 +172,7 @@ enum hw_step {
  * @hash: of a CHECKSUM so far
  * @addr: of the access tried last
  * @access: what it was
+ * @answer: what became of it
  * @signalled: a semaphore or the fence was written and nobody has been told
  * @signals_seen: hw_chip.nr_signals before WAIT looked at its element
  */
@@ -181,6 +196,7 @@ struct hw_exec {
 	u64 hash;
 	u64 addr;
 	enum hw_access access;
+	enum hw_answer answer;
 	bool signalled;
 	int signals_seen;
 };

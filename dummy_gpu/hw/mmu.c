@@ -211,7 +211,7 @@ static void access_word(struct hw_chip *chip, void *memory, phys_addr_t addr,
 	}
 }
 
-static void access_memory(struct hw_vm *vm, u64 entry, const struct hw_op *op)
+static enum hw_answer access_memory(struct hw_vm *vm, u64 entry, const struct hw_op *op)
 {
 	u64 addr = (entry & HW_PTE_ADDR) | (op->va & (HW_PAGE_SIZE - 1));
 	struct page *page = hw_memory_page(vm->chip, addr, entry & HW_PTE_VRAM);
@@ -221,8 +221,10 @@ static void access_memory(struct hw_vm *vm, u64 entry, const struct hw_op *op)
 	if (WARN_ON_ONCE(!page)) {
 		if (op->access != HW_ACCESS_WRITE)
 			memset(op->buffer, 0xff, op->size);
-		return;
+		return HW_ANSWER_DONE;
 	}
+	if ((entry & HW_PTE_VRAM) && hw_vram_is_broken(&vm->chip->vram, addr, op->size))
+		return HW_ANSWER_BROKEN;
 
 	memory = kmap_local_page(page) + offset_in_page(addr);
 	if (is_word(memory, op->size) && is_word(op->buffer, op->size))
@@ -232,21 +234,23 @@ static void access_memory(struct hw_vm *vm, u64 entry, const struct hw_op *op)
 	else
 		memcpy(memory, op->buffer, op->size);
 	kunmap_local(memory);
+	return HW_ANSWER_DONE;
 }
 
-bool hw_vm_access(struct hw_vm *vm, struct hw_tlb *tlb, const struct hw_op *op)
+enum hw_answer hw_vm_access(struct hw_vm *vm, struct hw_tlb *tlb, const struct hw_op *op)
 {
+	enum hw_answer answer = HW_ANSWER_NO_ENTRY;
 	u64 entry;
 
 	/* For hw_fault_retire(): engines are not there to ask. */
 	if (READ_ONCE(vm->chip->lost))
-		return false;
+		return HW_ANSWER_NO_ENTRY;
 
 	read_lock(&vm->lock);
 	entry = translate(vm, tlb, op->va, op->access);
 	if (entry)
-		access_memory(vm, entry, op);
+		answer = access_memory(vm, entry, op);
 	read_unlock(&vm->lock);
 
-	return entry;
+	return answer;
 }

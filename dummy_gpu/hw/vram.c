@@ -9,8 +9,9 @@
  * at a time, a *chunk*, so that neighbours in VRAM are neighbours in memory where
  * that can be had; then it is split, so that each page stands for itself.
  *
- * Lock: none, nothing changes between init and fini.
+ * Lock: none, nothing changes between init and fini, but for frames that break.
  */
+#include <linux/bitmap.h>
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/mm.h>
@@ -74,7 +75,8 @@ int hw_vram_init(struct hw_vram *vram, u64 size, int nid)
 		return -ENOMEM;
 
 	vram->chunks = kvcalloc(nr_chunks, sizeof(*vram->chunks), GFP_KERNEL);
-	if (!vram->chunks)
+	vram->broken = kvcalloc(BITS_TO_LONGS(vram->nr_frames), sizeof(long), GFP_KERNEL);
+	if (!vram->chunks || !vram->broken)
 		goto err_fini;
 
 	for (chunk = 0; chunk < nr_chunks; chunk++) {
@@ -100,6 +102,7 @@ void hw_vram_fini(struct hw_vram *vram)
 		if (frame % CHUNK_PAGES == 0)
 			cond_resched();
 	}
+	kvfree(vram->broken);
 	kvfree(vram->chunks);
 	kvfree(vram->pages);
 }
@@ -152,4 +155,24 @@ bool hw_bus_stretch(u64 addr, struct hw_stretch *stretch)
 	stretch->end = stretch->start + HW_HUGE_SIZE;
 	stretch->base = phys_to_virt(stretch->start) - stretch->start;
 	return true;
+}
+
+int hw_vram_break(struct hw_chip *chip, u64 offset)
+{
+	struct hw_vram *vram = &chip->vram;
+
+	if (!PAGE_ALIGNED(offset) || offset >> PAGE_SHIFT >= vram->nr_frames)
+		return -EINVAL;
+
+	set_bit(offset >> PAGE_SHIFT, vram->broken);
+	smp_store_release(&vram->has_broken, true);	/* after the bit */
+	chip->config.events->broken(chip->config.priv, offset);
+	return 0;
+}
+
+bool __hw_vram_is_broken(struct hw_vram *vram, u64 offset, u64 size)
+{
+	u64 end = (offset + size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+
+	return find_next_bit(vram->broken, end, offset >> PAGE_SHIFT) < end;
 }

@@ -573,13 +573,32 @@ unsigned int page_in(const volatile void *addr)
 	return place_of(pagemap_entry(addr));
 }
 
-uint64_t page_frame(const volatile void *addr)
+static uint64_t frame_of(uint64_t entry)
 {
-	uint64_t entry = pagemap_entry(addr);
-
 	if (entry & PM_PRESENT)
 		return entry & PM_FRAME;
 	return entry & PM_SWAP ? (entry & PM_FRAME) >> PM_TYPE_BITS : 0;
+}
+
+uint64_t page_frame(const volatile void *addr)
+{
+	return frame_of(pagemap_entry(addr));
+}
+
+size_t pages_with_frame(const volatile void *start, size_t size, uint64_t frame)
+{
+	size_t nr = size / page_size, found = 0, i;
+	uint64_t *entries;
+
+	entries = calloc(nr, sizeof(*entries));
+	if (!entries || read_pagemap(start, nr, entries)) {
+		free(entries);
+		return -1;
+	}
+	for (i = 0; i < nr; i++)
+		found += frame_of(entries[i]) == frame;
+	free(entries);
+	return found;
 }
 
 size_t pages_in(const volatile void *start, size_t size, unsigned int mask)

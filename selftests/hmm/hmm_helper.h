@@ -175,6 +175,8 @@ unsigned int page_in(const volatile void *addr);
 uint64_t page_frame(const volatile void *addr);
 /* How many pages of the span are in one of the places of @mask. */
 size_t pages_in(const volatile void *start, size_t size, unsigned int mask);
+/* How many of its pages are in page frame @frame. */
+size_t pages_with_frame(const volatile void *start, size_t size, uint64_t frame);
 /* Read a word as a debugger would: without a signal if that cannot be. */
 bool peek(const volatile void *addr, uint64_t *value);
 /* Read a byte. Returns si_code of the SIGBUS that comes of it, or 0. Any thread. */

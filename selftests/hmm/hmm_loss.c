@@ -337,4 +337,243 @@ TEST_F_TIMEOUT(hmm_loss, what_is_left_is_kept_until_its_users_are_gone, 120)
 	ASSERT_EQ(0, file_write(DRIVER "bind", self->name));
 }
 
+/* ---- Frames that break ---------------------------------------------------- */
+
+FIXTURE(hmm_broken) {
+	struct gpu gpu;
+	struct meeting meeting;
+	char *mem;
+};
+
+FIXTURE_VARIANT(hmm_broken) {
+	enum mem_kind kind;
+};
+
+FIXTURE_VARIANT_ADD(hmm_broken, pte) { .kind = MEM_PTE };
+FIXTURE_VARIANT_ADD(hmm_broken, thp) { .kind = MEM_THP };
+
+FIXTURE_SETUP(hmm_broken)
+{
+	setup_gpu(_metadata, &self->gpu, 0);
+	if (chip_write(0, "break", "x") != -EINVAL)
+		SKIP(_exit(0), "needs debugfs");
+	self->mem = must_alloc(_metadata, SIZE, variant->kind);
+	pattern_fill(self->mem, SIZE, 1);
+	if (!mem_is_kind(self->mem, SIZE, variant->kind))
+		SKIP(_exit(0), NO_HUGE);
+	ASSERT_EQ(0, gpu_advise_place(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_PLACE_DEVICE));
+	ASSERT_EQ(0, meeting_init(&self->meeting));
+}
+
+FIXTURE_TEARDOWN(hmm_broken)
+{
+	mem_free_all();
+	/* Whoever comes next wants a device that is whole. */
+	EXPECT_EQ(0, gpu_renew(&self->gpu));
+	EXPECT_EQ(0, gpu_device_stats(&self->gpu).vram_bad);
+	self->gpu.base.vram_svm = 0;
+	teardown_gpu(_metadata, &self->gpu);
+}
+
+/* The frame of a page in device 0. */
+static uint64_t frame_in_device(const char *addr)
+{
+	return page_frame(addr) - file_read("/sys/kernel/debug/hmm_core/dummy_gpu.0/first_pfn");
+}
+
+static int break_frame(uint64_t frame)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)frame * page_size);
+	return chip_write(0, "break", text);
+}
+
+static uint64_t bad_pages(const struct gpu *gpu)
+{
+	return gpu_device_stats(gpu).vram_bad / page_size;
+}
+
+TEST_F_TIMEOUT(hmm_broken, broken_frame_is_lost_to_its_users_alone, 120)
+{
+	size_t bad = 3 * page_size;
+	struct losses losses;
+	uint64_t value = 0;
+
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, SIZE));
+	ASSERT_EQ(0, break_frame(frame_in_device(self->mem + bad)));
+
+	EXPECT_EQ(DRM_DUMMY_GPU_REASON_MEMORY, gpu_load(&self->gpu, self->mem + bad, &value));
+	EXPECT_EQ(dummy_addr(self->mem) + bad, self->gpu.job.fault_addr);
+	EXPECT_EQ(DRM_DUMMY_GPU_REASON_MEMORY, gpu_store(&self->gpu, self->mem + bad, 1));
+	EXPECT_EQ(0, gpu_load(&self->gpu, self->mem + bad - 8, &value));
+	EXPECT_EQ(pattern(1, bad - 8), value);
+	EXPECT_EQ(0, gpu_load(&self->gpu, self->mem + bad + page_size, &value));
+	EXPECT_EQ(pattern(1, bad + page_size), value);
+
+	EXPECT_EQ(BUS_MCEERR_AR, sigbus_of(self->mem + bad));
+	losses = look(self->mem, SIZE, 1);
+	EXPECT_EQ(1, losses.lost);
+	EXPECT_EQ(0, losses.wrong);
+	/* Retired when its users are gone. */
+	EXPECT_EQ(0, bad_pages(&self->gpu));
+	mem_free(self->mem);
+	EXPECT_TRUE(eventually(bad_pages(&self->gpu) == 1));
+}
+
+TEST_F_TIMEOUT(hmm_broken, job_that_has_it_mapped_fails_there_and_nowhere_else, 120)
+{
+	size_t bad = HUGE_SIZE + 5 * page_size;
+
+	ASSERT_EQ(pages(SIZE), gpu_migrate(&self->gpu, self->mem, SIZE,
+					   DRM_DUMMY_GPU_PLACE_DEVICE,
+					   DRM_DUMMY_GPU_MIGRATE_MAP |
+					   DRM_DUMMY_GPU_MIGRATE_WRITE));
+	ASSERT_EQ(0, break_frame(frame_in_device(self->mem + bad)));
+	EXPECT_EQ(DRM_DUMMY_GPU_REASON_MEMORY, gpu_fill(&self->gpu, self->mem, SIZE, 7));
+	EXPECT_EQ(dummy_addr(self->mem) + bad, self->gpu.job.fault_addr);
+	EXPECT_EQ(DRM_DUMMY_GPU_ACCESS_WRITE, self->gpu.job.access);
+	/* It got there, and not further. */
+	EXPECT_EQ(7, *(volatile uint64_t *)(self->mem + bad - 8));
+	EXPECT_EQ(pattern(1, SIZE - 8), *(volatile uint64_t *)(self->mem + SIZE - 8));
+	EXPECT_EQ(BUS_MCEERR_AR, sigbus_of(self->mem + bad));
+	/* The queue and the rest of the memory are as good as before. */
+	EXPECT_EQ(0, gpu_fill(&self->gpu, self->mem, bad, 8));
+	EXPECT_EQ(8, *(volatile uint64_t *)(self->mem + bad - 8));
+}
+
+TEST_F_TIMEOUT(hmm_broken, free_frame_that_breaks_is_never_handed_out, 240)
+{
+	uint64_t total = gpu_device_stats(&self->gpu).vram_total, frame, pfn;
+	char *mem;
+
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, SIZE));
+	frame = frame_in_device(self->mem + page_size);
+	pfn = page_frame(self->mem + page_size);
+	ASSERT_EQ(0, gpu_to_system(&self->gpu, self->mem, SIZE));
+	ASSERT_EQ(0, break_frame(frame));
+	EXPECT_EQ(1, bad_pages(&self->gpu));
+	/* Once is enough. */
+	ASSERT_EQ(0, break_frame(frame));
+	EXPECT_EQ(1, bad_pages(&self->gpu));
+	/* All that the device has, but for that. */
+	mem = must_alloc(_metadata, total, variant->kind);
+	gpu_migrate(&self->gpu, mem, total, DRM_DUMMY_GPU_PLACE_DEVICE,
+		    DRM_DUMMY_GPU_MIGRATE_POPULATE);
+	EXPECT_LT(pages(total) / 2, pages_in(mem, total, IN_DEVICE));
+	EXPECT_EQ(0, pages_with_frame(mem, total, pfn));
+	EXPECT_EQ(0, pattern_bad(self->mem, SIZE, 1));
+}
+
+TEST_F_TIMEOUT(hmm_broken, eviction_and_unbind_leave_it_and_nothing_else_behind, 120)
+{
+	size_t bad = 9 * page_size;
+	struct losses losses;
+	char name[256];
+
+	if (gpu_name(0, name, sizeof(name)))
+		SKIP(return, "needs the devices under " DRIVER);
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, SIZE));
+	ASSERT_EQ(0, break_frame(frame_in_device(self->mem + bad)));
+	ASSERT_EQ(0, dummy_evict(self->gpu.dev, UINT64_MAX, NULL));
+	EXPECT_EQ(1, pages_in(self->mem, SIZE, IN_DEVICE));
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem + HUGE_SIZE, HUGE_SIZE));
+	ASSERT_EQ(0, file_write(DRIVER "unbind", name));
+	EXPECT_EQ(1, pages_in(self->mem, SIZE, IN_DEVICE));
+	losses = look(self->mem, SIZE, 1);
+	EXPECT_EQ(1, losses.lost);
+	EXPECT_EQ(0, losses.wrong);
+	EXPECT_EQ(BUS_MCEERR_AR, sigbus_of(self->mem + bad));
+	/* For the teardown, which renews it. */
+	dummy_device_close(self->gpu.dev);
+	ASSERT_EQ(0, file_write(DRIVER "bind", name));
+	ASSERT_EQ(0, gpu_open(&self->gpu, 0));
+}
+
+TEST_F_TIMEOUT(hmm_broken, process_with_a_broken_frame_gives_all_back_when_it_is_killed, 120)
+{
+	struct gpu gpu;
+	pid_t child;
+	char *mem;
+
+	child = fork();
+	if (!child) {
+		meeting_child(&self->meeting);
+		EXPECT_EQ(0, gpu_open(&gpu, 0));
+		mem = mem_alloc(SIZE, variant->kind);
+		pattern_fill(mem, SIZE, 2);
+		EXPECT_EQ(0, gpu_to_device(&gpu, mem, SIZE));
+		EXPECT_EQ(0, break_frame(frame_in_device(mem)));
+		meet(&self->meeting);
+		for (;;)
+			gpu_fill(&gpu, mem, SIZE, 3);
+	}
+	meeting_parent(&self->meeting);
+	EXPECT_EQ(0, meet(&self->meeting));
+	EXPECT_EQ(0, kill(child, SIGKILL));
+	EXPECT_EQ(-1, wait_exit(child));
+	EXPECT_TRUE(eventually(bad_pages(&self->gpu) == 1));
+	EXPECT_TRUE(eventually(!gpu_device_stats(&self->gpu).vram_svm));
+}
+
+TEST_F_TIMEOUT(hmm_broken, frames_that_break_in_the_middle_of_anything_cost_a_page_each, 240)
+{
+	struct mover movers[3] = { 0 };
+	struct losses losses;
+	unsigned int i, broken = 0, lost = 0;
+	uint64_t first, frame;
+
+	first = file_read("/sys/kernel/debug/hmm_core/dummy_gpu.0/first_pfn");
+	movers_go_on = true;
+	for (i = 0; i < ARRAY_SIZE(movers); i++) {
+		ASSERT_EQ(0, gpu_lane(&movers[i].lane, &self->gpu, i));
+		movers[i].mem = must_alloc(_metadata, SIZE, variant->kind);
+		pattern_fill(movers[i].mem, SIZE, 1);
+		ASSERT_EQ(0, pthread_create(&movers[i].thread, NULL, move_about, &movers[i]));
+	}
+	for (i = 0; broken < 6 && i < 10000; i++) {
+		const char *at = movers[i % 3].mem + i % pages(SIZE) * page_size;
+
+		if (!(page_in(at) & IN_DEVICE)) {
+			sleep_ms(1);
+			continue;
+		}
+		/* It may have moved since: then a frame breaks that is somebody else's. */
+		frame = page_frame(at) - first;
+		if (frame < gpu_device_stats(&self->gpu).vram_total / page_size)
+			broken += !break_frame(frame);
+	}
+	EXPECT_EQ(6, broken);
+	sleep_ms(100);
+	__atomic_store_n(&movers_go_on, false, __ATOMIC_RELAXED);
+	for (i = 0; i < ARRAY_SIZE(movers); i++) {
+		pthread_join(movers[i].thread, NULL);
+		EXPECT_EQ(0, movers[i].wrong);
+		losses = look(movers[i].mem, SIZE, 1);
+		EXPECT_EQ(0, losses.wrong);
+		lost += losses.lost;
+	}
+	EXPECT_GE(broken, lost);
+	for (i = 0; i < ARRAY_SIZE(movers); i++) {
+		EXPECT_EQ(0, gpu_close(&movers[i].lane));
+		mem_free(movers[i].mem);
+	}
+	/* The same may have been hit twice. */
+	EXPECT_TRUE(eventually(!gpu_device_stats(&self->gpu).vram_svm));
+	EXPECT_LT(0, bad_pages(&self->gpu));
+	EXPECT_GE(broken, bad_pages(&self->gpu));
+}
+
+TEST_F(hmm_broken, only_a_frame_can_break)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%llu",
+		 (unsigned long long)gpu_device_stats(&self->gpu).vram_total);
+	EXPECT_EQ(-EINVAL, chip_write(0, "break", text));
+	EXPECT_EQ(-EINVAL, chip_write(0, "break", "0x800"));
+	EXPECT_EQ(-EINVAL, chip_write(0, "lose", "2"));
+	EXPECT_EQ(0, bad_pages(&self->gpu));
+}
+
 TEST_HARNESS_MAIN

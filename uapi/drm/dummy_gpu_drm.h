@@ -470,7 +470,10 @@ enum drm_dummy_gpu_reason {
 	DRM_DUMMY_GPU_REASON_PERMISSION,
 	/** @DRM_DUMMY_GPU_REASON_ATOMIC_UNSUPPORTED: atomics need private anonymous memory. */
 	DRM_DUMMY_GPU_REASON_ATOMIC_UNSUPPORTED,
-	/** @DRM_DUMMY_GPU_REASON_MEMORY: the page is poisoned, guarded or cannot be provided. */
+	/**
+	 * @DRM_DUMMY_GPU_REASON_MEMORY: the page is poisoned, guarded, in broken
+	 * device memory, or cannot be provided.
+	 */
 	DRM_DUMMY_GPU_REASON_MEMORY,
 	/** @DRM_DUMMY_GPU_REASON_NO_MEMORY: no system memory to serve the fault. */
 	DRM_DUMMY_GPU_REASON_NO_MEMORY,
