@@ -160,10 +160,15 @@ void dummy_reset_engine(struct dummy_queue *queue, struct dummy_job *job, u32 re
 	u32 hw_reason = dummy_job_hw_reason(reason);
 	bool responds;
 
+	/* Beyond that: unplug is about to stop them all. */
+	if (hw_chip_is_lost(device->chip))
+		return;
+
 	take_dump(queue, job, reason);
 	responds = hw_context_reset(queue->ctx, &job->hw, hw_reason);
 	if (!responds)
-		hw_context_reset_chip(queue->ctx, &job->hw, hw_reason);
+		hw_context_reset_chip(queue->ctx, &job->hw, hw_reason,
+				      dummy_job_hw_reason(DRM_DUMMY_GPU_REASON_HANG));
 
 	atomic64_inc(&device->nr_resets);
 	trace_dummy_gpu_reset(dev_name(device->drm.dev), queue->engine, queue->id, job->id,

@@ -192,13 +192,16 @@ bool hw_context_reset(struct hw_context *ctx, const struct hw_job *job, u32 reas
 	responds = engine->hang != HW_HANG_HARD && !READ_ONCE(engine->chip->lost);
 	if (responds) {
 		hw_context_cancel_locked(ctx, job, reason);
-		hw_engine_reset(engine, reason);
+		/* Else it is somebody else's by now, who will see to it. */
+		if (engine->running == ctx)
+			hw_engine_reset(engine, reason);
 	}
 	spin_unlock(&engine->lock);
 	return responds;
 }
 
-void hw_context_reset_chip(struct hw_context *ctx, const struct hw_job *job, u32 reason)
+void hw_context_reset_chip(struct hw_context *ctx, const struct hw_job *job, u32 reason,
+			   u32 others)
 {
 	struct hw_chip *chip = ctx->engine->chip;
 	unsigned int i;
@@ -206,7 +209,7 @@ void hw_context_reset_chip(struct hw_context *ctx, const struct hw_job *job, u32
 	hw_context_cancel(ctx, job, reason);
 	for (i = 0; i < chip->nr_engines; i++) {
 		spin_lock(&chip->engines[i].lock);
-		hw_engine_reset(&chip->engines[i], reason);
+		hw_engine_reset(&chip->engines[i], others);
 		spin_unlock(&chip->engines[i].lock);
 	}
 }

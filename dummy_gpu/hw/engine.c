@@ -371,7 +371,7 @@ void hw_engine_reset(struct hw_engine *engine, u32 reason)
 {
 	lockdep_assert_held(&engine->lock);
 
-	if (engine->hang != HW_HANG_NONE && engine->running)
+	if (engine->hang != HW_HANG_NONE && engine->running && !engine->running->cancelled)
 		hw_context_cancel_locked(engine->running, engine->running->exec.job, reason);
 	WRITE_ONCE(engine->hang, HW_HANG_NONE);	/* see hangs() */
 	hw_engine_kick(engine);

@@ -299,9 +299,10 @@ bool hw_context_reset(struct hw_context *ctx, const struct hw_job *job, u32 reas
 /*
  * Reset the chip, for the sake of an engine that does not respond otherwise: as
  * hw_context_reset(). Engines that run are stopped for the moment and lose
- * nothing; what another one hangs in ends as @job does. VRAM keeps its data.
+ * nothing; what another one hangs in ends for @others. VRAM keeps its data.
  */
-void hw_context_reset_chip(struct hw_context *ctx, const struct hw_job *job, u32 reason);
+void hw_context_reset_chip(struct hw_context *ctx, const struct hw_job *job, u32 reason,
+			   u32 others);
 /*
  * Keep the engine off @ctx from now on, and wait until it has left. May sleep.
  * Return: false if it has not left after @timeout_ms.

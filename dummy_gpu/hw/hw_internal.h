@@ -285,7 +285,7 @@ struct hw_engine {
 int hw_engine_init(struct hw_engine *engine, struct hw_chip *chip, unsigned int index, int nid);
 void hw_engine_fini(struct hw_engine *engine);
 void hw_engine_stop(struct hw_engine *engine);
-/* End a hang. @reason: what becomes of the job in which it hangs. */
+/* End a hang. @reason: why the job in which it hangs ends, if it is not cancelled already. */
 void hw_engine_reset(struct hw_engine *engine, u32 reason);
 /* Call job_done for the first job of @ctx that has ended. Drops the lock meanwhile. */
 void hw_engine_hand_back_one(struct hw_engine *engine, struct hw_context *ctx);
