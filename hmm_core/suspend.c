@@ -23,8 +23,10 @@ static int send_to_sleep(struct hmmc_device *device)
 	WRITE_ONCE(device->pool->asleep, true);
 	/* Wait for faults and requests that may have reserved frames before. */
 	synchronize_srcu(&device->srcu);
-	/* What is lost has no power to lose. */
-	return READ_ONCE(device->pool->lost) ? 0 : hmmc_evict_all(device->pool, jiffies + TIMEOUT);
+	if (!hmmc_evict_all(device->pool, jiffies + TIMEOUT))
+		return 0;
+	/* What is left may be lost already, by the device or by broken frames. */
+	return READ_ONCE(device->pool->lost) || !hmmc_pool_has_good(device->pool) ? 0 : -EBUSY;
 }
 
 static void wake_all(void)
