@@ -778,7 +778,7 @@ int chip_write(unsigned int index, const char *name, const char *text)
 	return file_write(path, text);
 }
 
-static bool file_says(const char *path, const char *text)
+bool file_says(const char *path, const char *text)
 {
 	FILE *file = fopen(path, "r");
 	bool found = false;

@@ -217,11 +217,12 @@ void sleep_ms(unsigned int ms);
 /* A number in a file of sysfs, procfs, debugfs or a cgroup. -1 on error. */
 long long file_read(const char *path);
 int file_write(const char *path, const char *text);
+/* Whether some line of it says @text. */
+bool file_says(const char *path, const char *text);
 /* /sys/kernel/debug/hmm_core/@name */
 int knob_write(const char *name, const char *text);
 /* A file of device @index in /sys/kernel/debug/dri: the faults of the chip. */
 int chip_write(unsigned int index, const char *name, const char *text);
-/* Whether some line of it says @text. */
 bool chip_says(unsigned int index, const char *name, const char *text);
 /* Parameter @name of dummy_gpu. */
 int parameter_write(const char *name, long long value);

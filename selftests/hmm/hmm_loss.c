@@ -564,6 +564,70 @@ TEST_F_TIMEOUT(hmm_broken, frames_that_break_in_the_middle_of_anything_cost_a_pa
 	EXPECT_GE(broken, bad_pages(&self->gpu));
 }
 
+/* In page @nr of every chunk that @mem, which fills the rest of the device, is not in. */
+static unsigned int break_in_chunks_without(const char *mem, size_t size, unsigned int nr)
+{
+	bool used[1024] = { 0 };
+	unsigned int chunk, broken = 0;
+	size_t offset;
+
+	for (offset = 0; offset < size; offset += HUGE_SIZE) {
+		if (page_in(mem + offset) & IN_DEVICE)
+			used[frame_in_device(mem + offset) / pages(HUGE_SIZE) % 1024] = true;
+	}
+	for (chunk = 0; chunk < size / HUGE_SIZE; chunk++) {
+		if (!used[chunk])
+			broken += !break_frame(chunk * pages(HUGE_SIZE) + nr);
+	}
+	return broken;
+}
+
+#define DATA	BIT(32)
+#define STREAM	BIT(33)
+
+TEST_F_TIMEOUT(hmm_broken, broken_frame_of_a_buffer_object_fails_the_job_that_touches_it, 240)
+{
+	uint64_t total = gpu_device_stats(&self->gpu).vram_total, job_id;
+	struct drm_dummy_gpu_job_query status = { 0 };
+	struct dummy_bo *bo, *stream_bo;
+	struct dummy_stream *stream;
+	struct dummy_queue *queue;
+	struct dummy_vm *vm;
+	void *words;
+	char *mem;
+
+	ASSERT_EQ(0, dummy_vm_create(self->gpu.dev, 0, &vm));
+	ASSERT_EQ(0, dummy_queue_create(vm, 0, 0, -1, &queue));
+	ASSERT_EQ(0, dummy_bo_create(self->gpu.dev, HUGE_SIZE, DRM_DUMMY_GPU_GEM_VRAM, &bo));
+	ASSERT_EQ(0, dummy_bo_create(self->gpu.dev, page_size, 0, &stream_bo));
+	ASSERT_EQ(0, dummy_bo_map(stream_bo, &words));
+	ASSERT_EQ(0, dummy_vm_bind(vm, bo, 0, DATA, HUGE_SIZE, 0));
+	ASSERT_EQ(0, dummy_vm_bind(vm, stream_bo, 0, STREAM, page_size, 0));
+	ASSERT_EQ(0, dummy_stream_create_in(words, page_size, STREAM, &stream));
+
+	mem = must_alloc(_metadata, total, variant->kind);
+	gpu_migrate(&self->gpu, mem, total, DRM_DUMMY_GPU_PLACE_DEVICE,
+		    DRM_DUMMY_GPU_MIGRATE_POPULATE);
+	ASSERT_LT(0, break_in_chunks_without(mem, total, 7));
+
+	dummy_stream_fill(stream, DATA, 7 * page_size, 1, 8);
+	ASSERT_EQ(0, dummy_submit(queue, stream, NULL, &job_id));
+	EXPECT_EQ(0, gpu_result(dummy_wait(queue, job_id, LIVE_NS, &status), &status));
+	dummy_stream_fill(stream, DATA + 7 * page_size, 8, 1, 8);
+	ASSERT_EQ(0, dummy_submit(queue, stream, NULL, &job_id));
+	EXPECT_EQ(DRM_DUMMY_GPU_REASON_MEMORY,
+		  gpu_result(dummy_wait(queue, job_id, LIVE_NS, &status), &status));
+	EXPECT_EQ(DATA + 7 * page_size, status.fault_addr);
+	EXPECT_EQ(-ECANCELED, dummy_submit(queue, stream, NULL, &job_id));
+
+	EXPECT_EQ(0, dummy_stream_destroy(stream));
+	EXPECT_EQ(0, dummy_queue_destroy(queue));
+	EXPECT_EQ(0, dummy_vm_destroy(vm));
+	EXPECT_EQ(0, dummy_bo_destroy(stream_bo));
+	EXPECT_EQ(0, dummy_bo_destroy(bo));
+	EXPECT_LT(0, bad_pages(&self->gpu));
+}
+
 TEST_F(hmm_broken, only_a_frame_can_break)
 {
 	char text[32];

@@ -216,7 +216,7 @@ TEST_F_TIMEOUT(hmm_reset, hang_signals_the_error_of_its_fence_and_stops_that_que
 	struct drm_dummy_gpu_sync sync = { .flags = DRM_DUMMY_GPU_SYNC_SIGNAL };
 	struct dummy_submit_options options = { .syncs = &sync, .nr_syncs = 1 };
 	struct drm_dummy_gpu_job_query status = { 0 };
-	uint64_t job_id, base = 1ULL << 32;
+	uint64_t job_id, base = BIT(32);
 	struct dummy_stream *stream;
 	struct dummy_queue *queue;
 	struct dummy_vm *vm;
@@ -316,6 +316,25 @@ TEST_F_TIMEOUT(hmm_reset, hang_leaves_a_dump, 120)
 	ASSERT_EQ(0, chip_write(0, "hang", variant->how));
 	EXPECT_EQ(DRM_DUMMY_GPU_REASON_HANG, gpu_store(&self->gpu, self->mem, 1));
 	EXPECT_TRUE(eventually(dumps_take("root: 0x")));
+}
+
+#define TRACING	"/sys/kernel/tracing/"
+
+TEST_F_TIMEOUT(hmm_reset, hang_is_traced, 120)
+{
+	const char *enable = TRACING "events/dummy_gpu/dummy_gpu_reset/enable";
+	char text[64];
+
+	if (file_write(enable, "1"))
+		SKIP(return, "needs tracefs");
+	ASSERT_EQ(0, chip_write(0, "hang", variant->how));
+	EXPECT_EQ(DRM_DUMMY_GPU_REASON_HANG, gpu_store(&self->gpu, self->mem, 1));
+	EXPECT_EQ(0, file_write(enable, "0"));
+	/* Streams have an address of their own in each test. */
+	snprintf(text, sizeof(text), "stream=0x%llx offset=0 what=%s",
+		 (unsigned long long)dummy_addr(self->gpu.arena),
+		 strstr(variant->how, "hard") ? "chip" : "engine");
+	EXPECT_TRUE(file_says(TRACING "trace", text));
 }
 
 TEST_F(hmm_reset, only_what_means_something_is_taken)
