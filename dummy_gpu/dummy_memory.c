@@ -49,6 +49,7 @@ static unsigned long process_end(void)
 static_assert((int)DRM_DUMMY_GPU_ADVICE_RESET == (int)HMMC_ADVICE_RESET);
 static_assert((int)DRM_DUMMY_GPU_ADVICE_PLACE == (int)HMMC_ADVICE_PLACE);
 static_assert((int)DRM_DUMMY_GPU_ADVICE_THP == (int)HMMC_ADVICE_THP);
+static_assert((int)DRM_DUMMY_GPU_ADVICE_GRANULARITY == (int)HMMC_ADVICE_GRANULARITY);
 static_assert((int)DRM_DUMMY_GPU_PLACE_NONE == (int)HMMC_PLACE_NONE);
 static_assert((int)DRM_DUMMY_GPU_PLACE_SYSTEM == (int)HMMC_PLACE_SYSTEM);
 static_assert((int)DRM_DUMMY_GPU_PLACE_DEVICE == (int)HMMC_PLACE_DEVICE);
@@ -61,12 +62,16 @@ static int check_advise(struct drm_device *drm, const struct drm_dummy_gpu_advis
 		[DRM_DUMMY_GPU_ADVICE_RESET] = 0,
 		[DRM_DUMMY_GPU_ADVICE_PLACE] = DRM_DUMMY_GPU_PLACE_DEVICE,
 		[DRM_DUMMY_GPU_ADVICE_THP] = 1,
+		[DRM_DUMMY_GPU_ADVICE_GRANULARITY] = HMMC_WINDOW_SHIFT,
 	};
 
 	if (args->advice >= ARRAY_SIZE(max_value))
 		return dummy_invalid(drm, "advise.advice");
 	if (args->value > max_value[args->advice])
 		return dummy_invalid(drm, "advise.value");
+	if (args->advice == DRM_DUMMY_GPU_ADVICE_GRANULARITY &&
+	    args->value && args->value < PAGE_SHIFT)
+		return dummy_invalid(drm, "advise.value: GRANULARITY below a page");
 	if (!dummy_span_is_valid(args->start, args->size, DUMMY_SVM_END))
 		return dummy_invalid(drm, "advise.start or size");
 	return 0;

@@ -45,7 +45,7 @@ struct node {
 
 static bool wishes_are_empty(const struct hmmc_wishes *wishes)
 {
-	return wishes->place == HMMC_PLACE_NONE && !wishes->no_thp;
+	return wishes->place == HMMC_PLACE_NONE && !wishes->no_thp && !wishes->granularity;
 }
 
 static void node_cut(struct node *node, unsigned long start, unsigned long end)
@@ -199,6 +199,9 @@ static int add_changed(struct change *change, unsigned long start, unsigned long
 		break;
 	case HMMC_ADVICE_THP:
 		wishes.no_thp = change->value;
+		break;
+	case HMMC_ADVICE_GRANULARITY:
+		wishes.granularity = change->value;
 		break;
 	}
 	return add_node(change, start, end, &wishes);

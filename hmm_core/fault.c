@@ -136,6 +136,7 @@ static struct hmmc_decision decide(struct hmmc_window *window, struct hmmc_view 
 		.write = fault->access != HMMC_ACCESS_READ,
 		.thp = hmmc_device_has_thp(device) && !wishes.no_thp,
 		.cow = READ_ONCE(view->nr_quiet),
+		.granularity = wishes.granularity ? BIT(wishes.granularity - PAGE_SHIFT) : 0,
 		.nr_faults = READ_ONCE(view->nr_faults),
 		.page = window_page(fault->addr),
 		.window_pages = HMMC_WINDOW_PAGES,
@@ -265,6 +266,20 @@ static void migrate_for_fault(struct hmmc_attach *attach, struct hmmc_move *move
 		hmmc_migrate_in_paced(attach, move, view);
 }
 
+/* Leave out what was advised otherwise: faults of its own serve it. */
+static void clip_decision(struct service *service, struct hmmc_decision *decision)
+{
+	struct hmmc_window *window = service->window;
+	struct hmmc_span span = {
+		.start = window->start + decision->first * PAGE_SIZE,
+		.end = window->start + (decision->first + decision->nr) * PAGE_SIZE,
+	};
+
+	hmmc_advice_clip(window->mirror->advices, service->fault->addr, &span);
+	decision->first = window_page(span.start);
+	decision->nr = (span.end - span.start) >> PAGE_SHIFT;
+}
+
 static void migrate_decided(struct service *service, const struct hmmc_decision *decision,
 			    bool thp)
 {
@@ -279,7 +294,6 @@ static void migrate_decided(struct service *service, const struct hmmc_decision 
 		.flags = (decision->populate ? HMMC_MOVE_POPULATE : 0) | (thp ? HMMC_MOVE_THP : 0),
 	};
 
-	hmmc_advice_clip(window->mirror->advices, service->fault->addr, &move.span);
 	if (bitmap_empty(service->view->mapped, HMMC_WINDOW_PAGES) ||
 	    hmmc_trim_span(attach, window, &move.span, service->pfns))
 		migrate_for_fault(attach, &move, service->view, decision);
@@ -370,6 +384,7 @@ static int serve_once(struct service *service)
 		WRITE_ONCE(service->view->nr_quiet, QUIET_FAULTS);
 	decision = decide(service->window, service->view, fault, pfn, &thp);
 	fit_pages(service, &decision);
+	clip_decision(service, &decision);
 	if (decision.migrate)
 		migrate_decided(service, &decision, thp);
 	ret = collect(service, &decision, &pages);

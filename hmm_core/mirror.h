@@ -223,11 +223,13 @@ void hmmc_advices_destroy(struct hmmc_advices *advices);
  * @place: HMMC_PLACE_NONE, SYSTEM or DEVICE
  * @device: for DEVICE, the index of which one
  * @no_thp: no 2 MiB device folios
+ * @granularity: log2 of the bytes a device fault serves; 0: as policy says
  */
 struct hmmc_wishes {
 	enum hmmc_place place;
 	unsigned int device;
 	bool no_thp;
+	u8 granularity;
 };
 
 /* Any context that may not hold an advice's lock. */

@@ -558,6 +558,8 @@ static bool advice_is_good(enum hmmc_advice advice, u64 value)
 		       value == HMMC_PLACE_DEVICE;
 	case HMMC_ADVICE_THP:
 		return value <= 1;
+	case HMMC_ADVICE_GRANULARITY:
+		return !value || (value >= PAGE_SHIFT && value <= HMMC_WINDOW_SHIFT);
 	default:
 		return false;
 	}

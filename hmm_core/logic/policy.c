@@ -28,6 +28,17 @@ static bool wants_device(const struct hmmc_facts *facts)
 	}
 }
 
+static unsigned int how_much(const struct hmmc_facts *facts, bool populate)
+{
+	/* Who advised it knows the program: a large page is worth taking apart then. */
+	if (facts->granularity)
+		return facts->granularity;
+	/* Else that costs more than moving all of it. */
+	if (facts->state == HMMC_STATE_SYSTEM_HUGE || (facts->thp && populate))
+		return facts->window_pages;
+	return hmmc_density_pages(facts->nr_faults, FIRST_PAGES, facts->window_pages);
+}
+
 struct hmmc_decision hmmc_decide(const struct hmmc_facts *facts)
 {
 	struct hmmc_decision decision = {};
@@ -35,15 +46,7 @@ struct hmmc_decision hmmc_decide(const struct hmmc_facts *facts)
 	decision.migrate = wants_device(facts);
 	decision.populate = decision.migrate && facts->state == HMMC_STATE_HOLE;
 	decision.insist = facts->wish == HMMC_WISH_DEVICE;
-
-	/* A large page that is taken apart costs more than moving all of it. */
-	if (facts->state == HMMC_STATE_SYSTEM_HUGE ||
-	    (facts->thp && decision.populate))
-		decision.nr = facts->window_pages;
-	else
-		decision.nr = hmmc_density_pages(facts->nr_faults, FIRST_PAGES,
-						 facts->window_pages);
-
+	decision.nr = how_much(facts, decision.populate);
 	if (decision.nr > facts->window_pages)
 		decision.nr = facts->window_pages;
 	decision.first = facts->page & ~(decision.nr - 1);

@@ -40,6 +40,7 @@ enum hmmc_wish {
  * @write: the access is a write or an atomic
  * @thp: 2 MiB device folios are allowed here
  * @cow: copy-on-write is being broken here: by this access, or by one before
+ * @granularity: advised pages to serve, a power of two; 0: none
  * @nr_faults: faults served in this window before
  * @page: number of the page that faulted in its window
  * @window_pages: pages of a window
@@ -50,6 +51,7 @@ struct hmmc_facts {
 	bool write;
 	bool thp;
 	bool cow;
+	unsigned int granularity;
 	unsigned int nr_faults;
 	unsigned int page;
 	unsigned int window_pages;

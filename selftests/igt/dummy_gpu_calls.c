@@ -652,6 +652,11 @@ static void prepare_advise_place(struct dummy_client *client)
 	prepare_advice(client, DRM_DUMMY_GPU_ADVICE_PLACE, DRM_DUMMY_GPU_PLACE_SYSTEM);
 }
 
+static void prepare_advise_granularity(struct dummy_client *client)
+{
+	prepare_advice(client, DRM_DUMMY_GPU_ADVICE_GRANULARITY, 16);
+}
+
 static void prepare_advise_reset(struct dummy_client *client)
 {
 	prepare_advice(client, DRM_DUMMY_GPU_ADVICE_RESET, 0);
@@ -765,6 +770,7 @@ const struct dummy_call dummy_calls[] = {
 	CALL("job-query-svm", JOB_QUERY, SVM, job_query_svm),
 	CALL("wait-fence", WAIT_FENCE, SVM | DUMMY_CALL_ANYBODY, wait_fence),
 	CALL("advise-place", ADVISE, SVM, advise_place),
+	CALL("advise-granularity", ADVISE, SVM, advise_granularity),
 	CALL("advise-reset", ADVISE, SVM, advise_reset),
 	CALL("advise-thp", ADVISE, SVM, advise_thp),
 	CALL("migrate-to-device", MIGRATE, SVM, migrate_to_device),

@@ -593,7 +593,7 @@ void mess_evict(struct worker *w, char *start, size_t size)
 void mess_advise(struct worker *w, char *start, size_t size)
 {
 	struct slot *slot = slot_get(w);
-	enum drm_dummy_gpu_advice advice = rng_below(&w->rng, 3);
+	enum drm_dummy_gpu_advice advice = rng_below(&w->rng, 4);
 	uint64_t value = 0;
 	struct step *step;
 	int ret;
@@ -602,7 +602,9 @@ void mess_advise(struct worker *w, char *start, size_t size)
 		value = rng_below(&w->rng, DRM_DUMMY_GPU_PLACE_PEER);
 	else if (advice == DRM_DUMMY_GPU_ADVICE_THP)
 		value = rng_below(&w->rng, 2);
-	step = step_begin(w, "advise", start, size, advice << 4 | value);
+	else if (advice == DRM_DUMMY_GPU_ADVICE_GRANULARITY && rng_chance(&w->rng, 80))
+		value = __builtin_ctzl(page_size) + rng_below(&w->rng, 10);
+	step = step_begin(w, "advise", start, size, advice << 8 | value);
 	ret = dummy_advise(slot->vm, start, size, advice, value);
 	step_end(step, ret);
 	is_good(w, "advise", ret, ERRNOS(ENOMEM, EAGAIN));

@@ -9,6 +9,8 @@
 
 #define WINDOW	512
 
+static const unsigned int granularities[] = { 0, 1, 64, WINDOW };
+
 static struct hmmc_facts facts_nr(unsigned int nr)
 {
 	return (struct hmmc_facts){
@@ -18,12 +20,13 @@ static struct hmmc_facts facts_nr(unsigned int nr)
 		.thp = (nr >> 5) & 1,
 		.cow = (nr >> 6) & 1,
 		.nr_faults = (nr >> 7) & 3,
+		.granularity = granularities[(nr >> 9) & 3],
 		.page = (nr * 37) % WINDOW,
 		.window_pages = WINDOW,
 	};
 }
 
-#define NR_FACTS	512
+#define NR_FACTS	2048
 
 typedef bool rule_fn(const struct hmmc_facts *facts, const struct hmmc_decision *decision);
 
@@ -149,7 +152,7 @@ static void shared_page_is_not_moved_to_be_written(void)
 static bool large_page_is_served_whole_rule(const struct hmmc_facts *facts,
 					    const struct hmmc_decision *decision)
 {
-	return facts->state != HMMC_STATE_SYSTEM_HUGE ||
+	return facts->state != HMMC_STATE_SYSTEM_HUGE || facts->granularity ||
 	       decision->nr == facts->window_pages;
 }
 
@@ -158,11 +161,50 @@ static void large_page_is_served_whole(void)
 	holds_always(large_page_is_served_whole_rule);
 }
 
+/* Cut the window in halves, and again the half with the page, until it is as small. */
+static bool granularity_is_honoured_rule(const struct hmmc_facts *facts,
+					 const struct hmmc_decision *decision)
+{
+	unsigned int first = 0, nr = facts->window_pages;
+
+	if (!facts->granularity)
+		return true;
+	while (nr > facts->granularity) {
+		nr /= 2;
+		if (facts->page >= first + nr)
+			first += nr;
+	}
+	return decision->first == first && decision->nr == nr;
+}
+
+static void granularity_is_honoured(void)
+{
+	holds_always(granularity_is_honoured_rule);
+}
+
+static void granularity_changes_nothing_else(void)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < NR_FACTS; nr++) {
+		struct hmmc_facts facts = facts_nr(nr);
+		struct hmmc_decision with = hmmc_decide(&facts), without;
+
+		facts.granularity = 0;
+		without = hmmc_decide(&facts);
+		CHECK(with.migrate == without.migrate && with.populate == without.populate,
+		      "facts %u", nr);
+	}
+}
+
 static void small_windows_are_not_overrun(void)
 {
 	struct hmmc_facts facts = { .state = HMMC_STATE_SYSTEM, .page = 7, .window_pages = 8 };
 	struct hmmc_decision decision = hmmc_decide(&facts);
 
+	CHECK(decision.nr == 8 && decision.first == 0);
+	facts.granularity = 512;
+	decision = hmmc_decide(&facts);
 	CHECK(decision.nr == 8 && decision.first == 0);
 }
 
@@ -177,6 +219,8 @@ static const struct tap_test tests[] = {
 	{ "page_on_the_device_is_not_moved", page_on_the_device_is_not_moved },
 	{ "shared_page_is_not_moved_to_be_written", shared_page_is_not_moved_to_be_written },
 	{ "large_page_is_served_whole", large_page_is_served_whole },
+	{ "granularity_is_honoured", granularity_is_honoured },
+	{ "granularity_changes_nothing_else", granularity_changes_nothing_else },
 	{ "small_windows_are_not_overrun", small_windows_are_not_overrun },
 };
 

@@ -595,6 +595,13 @@ enum drm_dummy_gpu_advice {
 	 * dumps lose 2 MiB device folios).
 	 */
 	DRM_DUMMY_GPU_ADVICE_THP,
+	/**
+	 * @DRM_DUMMY_GPU_ADVICE_GRANULARITY: log2 of the bytes that a device fault
+	 * serves, an aligned block around the access, from that of page_size to
+	 * that of huge_size; 0 leaves it to policy. Cut where the mapping, or what
+	 * was advised alike, ends. CPU faults do not look at it.
+	 */
+	DRM_DUMMY_GPU_ADVICE_GRANULARITY,
 };
 
 /**
@@ -605,7 +612,8 @@ enum drm_dummy_gpu_advice {
  * not be mapped now. If it fails, nothing has changed.
  *
  * -EINVAL: also a VM without SVM, a span beyond svm_end, and a @value that
- * @advice does not take: any but 0 for RESET, PEER for PLACE, above 1 for THP.
+ * @advice does not take: any but 0 for RESET, PEER for PLACE, above 1 for THP,
+ * below page_size (but 0) or above huge_size for GRANULARITY.
  * -EAGAIN: the span was being unmapped each time it was looked at; call again.
  */
 struct drm_dummy_gpu_advise {

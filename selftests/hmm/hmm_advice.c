@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Advice: what a process wished for its memory is what device faults do, for as
+ * far as the wish goes and for as long as the mapping lives, and not a page
+ * beyond.
+ */
+#include "hmm_harness.h"
+
+#define SIZE	(2 * HUGE_SIZE)
+
+/* What a first fault serves where nothing was advised. */
+#define FIRST_PAGES	16
+
+static int advise(struct gpu *gpu, const volatile void *start, size_t size,
+		  enum drm_dummy_gpu_advice advice, uint64_t value)
+{
+	return dummy_advise(gpu->vm, start, size, advice, value);
+}
+
+static int reset(struct gpu *gpu, const volatile void *start, size_t size)
+{
+	return advise(gpu, start, size, DRM_DUMMY_GPU_ADVICE_RESET, 0);
+}
+
+static size_t in_device(const volatile void *start, size_t size)
+{
+	return pages_in(start, size, IN_DEVICE);
+}
+
+/* How many pages of the span, at most 2 MiB, the device maps. */
+static size_t mapped(struct gpu *gpu, const volatile void *start, size_t size, uint16_t flags)
+{
+	struct drm_dummy_gpu_page pages[HUGE_SIZE / 4096];
+	size_t i, nr = 0;
+
+	if (dummy_snapshot(gpu->vm, start, size, pages))
+		return SIZE_MAX;
+	for (i = 0; i < size / page_size; i++)
+		nr += (pages[i].flags & flags) == flags;
+	return nr;
+}
+
+static unsigned int log2_of(size_t size)
+{
+	return __builtin_ctzl(size);
+}
+
+/* Give the memory back, and have other memory at its address. */
+static char *remap(char *mem, size_t size)
+{
+	if (munmap(mem, size))
+		return NULL;
+	mem = mmap(mem, size, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	if (mem == MAP_FAILED)
+		return NULL;
+	madvise(mem, size, MADV_NOHUGEPAGE);
+	pattern_fill(mem, size, 2);
+	return mem;
+}
+
+FIXTURE(hmm_advice) {
+	struct gpu gpu;
+	char *mem;
+};
+
+FIXTURE_SETUP(hmm_advice)
+{
+	setup_gpu(_metadata, &self->gpu, 0);
+	self->mem = must_alloc(_metadata, SIZE, MEM_PTE);
+	pattern_fill(self->mem, SIZE, 1);
+}
+
+FIXTURE_TEARDOWN(hmm_advice)
+{
+	teardown_gpu(_metadata, &self->gpu);
+}
+
+/* ---- Granularity ---------------------------------------------------------- */
+
+FIXTURE(hmm_advice_granularity) {
+	struct gpu gpu;
+	char *mem, *addr, *block;
+	size_t granule;
+};
+
+FIXTURE_VARIANT(hmm_advice_granularity) {
+	enum mem_kind kind;
+	size_t granule;		/* 0: a page */
+};
+
+FIXTURE_VARIANT_ADD(hmm_advice_granularity, pte_page) { .kind = MEM_PTE };
+FIXTURE_VARIANT_ADD(hmm_advice_granularity, pte_128k) { .kind = MEM_PTE, .granule = 128 * KIB };
+FIXTURE_VARIANT_ADD(hmm_advice_granularity, pte_2m) { .kind = MEM_PTE, .granule = HUGE_SIZE };
+FIXTURE_VARIANT_ADD(hmm_advice_granularity, thp_page) { .kind = MEM_THP };
+FIXTURE_VARIANT_ADD(hmm_advice_granularity, thp_128k) { .kind = MEM_THP, .granule = 128 * KIB };
+FIXTURE_VARIANT_ADD(hmm_advice_granularity, thp_2m) { .kind = MEM_THP, .granule = HUGE_SIZE };
+
+FIXTURE_SETUP(hmm_advice_granularity)
+{
+	setup_gpu(_metadata, &self->gpu, 0);
+	self->granule = variant->granule ? variant->granule : page_size;
+	self->mem = must_alloc(_metadata, SIZE, variant->kind);
+	self->addr = self->mem + HUGE_SIZE + 100 * page_size + 8;
+	self->block = self->mem + ((self->addr - self->mem) & ~(self->granule - 1));
+	ASSERT_EQ(0, advise(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_ADVICE_GRANULARITY,
+			    log2_of(self->granule)));
+}
+
+FIXTURE_TEARDOWN(hmm_advice_granularity)
+{
+	teardown_gpu(_metadata, &self->gpu);
+}
+
+TEST_F(hmm_advice_granularity, fault_moves_as_much_as_was_advised)
+{
+	pattern_fill(self->mem, SIZE, 1);
+	if (!mem_is_kind(self->mem, SIZE, variant->kind))
+		SKIP(return, NO_HUGE);
+
+	EXPECT_EQ(0, gpu_store(&self->gpu, self->addr, pattern(1, self->addr - self->mem)));
+	EXPECT_EQ(self->granule / page_size, in_device(self->block, self->granule));
+	EXPECT_EQ(self->granule / page_size, in_device(self->mem, SIZE));
+	EXPECT_EQ(0, pattern_bad(self->mem, SIZE, 1));
+}
+
+TEST_F(hmm_advice_granularity, fault_fills_as_much_as_was_advised)
+{
+	EXPECT_EQ(0, gpu_store(&self->gpu, self->addr, 42));
+	EXPECT_EQ(self->granule / page_size, in_device(self->block, self->granule));
+	EXPECT_EQ(self->granule / page_size, in_device(self->mem, SIZE));
+	EXPECT_EQ(42, *(volatile uint64_t *)self->addr);
+}
+
+TEST_F(hmm_advice_granularity, fault_maps_as_much_as_was_advised)
+{
+	char *window = self->mem + HUGE_SIZE;
+
+	pattern_fill(self->mem, SIZE, 1);
+	if (!mem_is_kind(self->mem, SIZE, variant->kind))
+		SKIP(return, NO_HUGE);
+	ASSERT_EQ(0, gpu_advise_place(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_PLACE_SYSTEM));
+
+	EXPECT_EQ(0, gpu_store(&self->gpu, self->addr, pattern(1, self->addr - self->mem)));
+	EXPECT_EQ(self->granule / page_size,
+		  mapped(&self->gpu, self->block, self->granule, DRM_DUMMY_GPU_PAGE_MAPPED));
+	EXPECT_EQ(self->granule / page_size,
+		  mapped(&self->gpu, window, HUGE_SIZE, DRM_DUMMY_GPU_PAGE_MAPPED));
+	EXPECT_EQ(0, in_device(self->mem, SIZE));
+}
+
+TEST_F(hmm_advice_granularity, it_does_not_grow_with_faults)
+{
+	size_t offset, nr = 0;
+
+	/* Three pages that are not in the same block. */
+	for (offset = 0; offset < 3 * self->granule && offset < SIZE; offset += self->granule) {
+		EXPECT_EQ(0, gpu_store(&self->gpu, self->mem + offset, 1));
+		nr += self->granule / page_size;
+	}
+	EXPECT_EQ(nr, in_device(self->mem, SIZE));
+}
+
+TEST_F(hmm_advice, granularity_ends_where_it_was_advised)
+{
+	char *start = self->mem + 4 * page_size;
+
+	/* 64 KiB around, but advised for three pages only. */
+	ASSERT_EQ(0, advise(&self->gpu, start, 3 * page_size, DRM_DUMMY_GPU_ADVICE_GRANULARITY,
+			    log2_of(FIRST_PAGES * page_size)));
+	EXPECT_EQ(0, gpu_store(&self->gpu, start + page_size, 1));
+	EXPECT_EQ(3, in_device(start, 3 * page_size));
+	EXPECT_EQ(3, in_device(self->mem, SIZE));
+}
+
+TEST_F(hmm_advice, granularity_of_zero_is_what_policy_says)
+{
+	ASSERT_EQ(0, advise(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_ADVICE_GRANULARITY,
+			    log2_of(page_size)));
+	ASSERT_EQ(0, advise(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_ADVICE_GRANULARITY, 0));
+	EXPECT_EQ(0, gpu_store(&self->gpu, self->mem, 1));
+	EXPECT_EQ(FIRST_PAGES, in_device(self->mem, SIZE));
+}
+
+TEST_F(hmm_advice, granularity_is_gone_with_its_mapping)
+{
+	ASSERT_EQ(0, advise(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_ADVICE_GRANULARITY,
+			    log2_of(page_size)));
+	ASSERT_EQ(self->mem, remap(self->mem, SIZE));
+	EXPECT_EQ(0, gpu_store(&self->gpu, self->mem, 1));
+	EXPECT_EQ(FIRST_PAGES, in_device(self->mem, SIZE));
+}
+
+TEST_F(hmm_advice, granularity_is_gone_after_reset)
+{
+	ASSERT_EQ(0, advise(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_ADVICE_GRANULARITY,
+			    log2_of(page_size)));
+	ASSERT_EQ(0, reset(&self->gpu, self->mem, SIZE));
+	EXPECT_EQ(0, gpu_store(&self->gpu, self->mem, 1));
+	EXPECT_EQ(FIRST_PAGES, in_device(self->mem, SIZE));
+}
+
+TEST_HARNESS_MAIN
