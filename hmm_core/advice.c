@@ -45,7 +45,8 @@ struct node {
 
 static bool wishes_are_empty(const struct hmmc_wishes *wishes)
 {
-	return wishes->place == HMMC_PLACE_NONE && !wishes->no_thp && !wishes->granularity;
+	return wishes->place == HMMC_PLACE_NONE && !wishes->no_thp &&
+	       !wishes->granularity && !wishes->read_mostly;
 }
 
 static void node_cut(struct node *node, unsigned long start, unsigned long end)
@@ -103,6 +104,37 @@ struct hmmc_wishes hmmc_advice_find(struct hmmc_advices *advices, unsigned long 
 	guard(spinlock)(&advices->tree_lock);
 	node = find_first(advices, addr, addr);
 	return node && node_holds(node, addr) ? node->wishes : none;
+}
+
+/* As hmmc_advice_run(), within a node or the gap before it. */
+static unsigned long node_run(struct node *node, unsigned long addr, unsigned long end,
+			      struct hmmc_wishes *wishes)
+{
+	if (node->span.start > addr)
+		return node->span.start;
+	end = min(end, node->span.end);
+
+	guard(spinlock)(&node->lock);
+	if (node->dead)
+		return end;
+	if (in_range(addr, node->cut.start, node->cut.end - node->cut.start))
+		return min(end, node->cut.end);
+	*wishes = node->wishes;
+	return node->cut.start > addr && node->cut.start < node->cut.end ?
+	       min(end, node->cut.start) : end;
+}
+
+unsigned long hmmc_advice_run(struct hmmc_advices *advices, unsigned long addr,
+			      unsigned long end, struct hmmc_wishes *wishes)
+{
+	struct node *node;
+
+	*wishes = (struct hmmc_wishes){};
+	if (!atomic_read(&advices->nr_nodes))
+		return end;
+	guard(spinlock)(&advices->tree_lock);
+	node = find_first(advices, addr, end - 1);
+	return node ? node_run(node, addr, end, wishes) : end;
 }
 
 /* Cut @span so that it holds @addr and nothing of [start, end). */
@@ -202,6 +234,9 @@ static int add_changed(struct change *change, unsigned long start, unsigned long
 		break;
 	case HMMC_ADVICE_GRANULARITY:
 		wishes.granularity = change->value;
+		break;
+	case HMMC_ADVICE_READ_MOSTLY:
+		wishes.read_mostly = change->value;
 		break;
 	}
 	return add_node(change, start, end, &wishes);

@@ -133,6 +133,7 @@ static struct hmmc_decision decide(struct hmmc_window *window, struct hmmc_view 
 	struct hmmc_facts facts = {
 		.state = page_state(pfn),
 		.wish = wish_of(&wishes, device),
+		.read_mostly = wishes.read_mostly,
 		.write = fault->access != HMMC_ACCESS_READ,
 		.thp = hmmc_device_has_thp(device) && !wishes.no_thp,
 		.cow = READ_ONCE(view->nr_quiet),

@@ -619,12 +619,15 @@ int hmmc_snapshot(struct hmmc_attach *attach, const struct hmmc_span *span,
  * @HMMC_ADVICE_THP: 0 as the device, 1 never 2 MiB device folios
  * @HMMC_ADVICE_GRANULARITY: log2 of the bytes that a device fault serves, from
  *	PAGE_SHIFT to HMMC_WINDOW_SHIFT; 0: policy decides
+ * @HMMC_ADVICE_READ_MOSTLY: 1: only writes move it to a device, reads map it where
+ *	it is; 0: as policy says
  */
 enum hmmc_advice {
 	HMMC_ADVICE_RESET = 0,
 	HMMC_ADVICE_PLACE,
 	HMMC_ADVICE_THP,
 	HMMC_ADVICE_GRANULARITY,
+	HMMC_ADVICE_READ_MOSTLY,
 };
 
 /**

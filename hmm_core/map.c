@@ -140,13 +140,58 @@ static bool pfn_is_mappable(unsigned long pfn)
 	return (pfn & (HMM_PFN_VALID | HMM_PFN_ERROR)) == HMM_PFN_VALID;
 }
 
+/* ---- Advice -------------------------------------------------------------- */
+
+/*
+ * Read under pt_lock: who advises zaps under it afterwards, so that no entry stays
+ * that was made without the wish.
+ */
+
+/* What an entry must not allow, though the page would. */
+static u64 forbidden(const struct hmmc_wishes *wishes, enum hmmc_access access, u64 entry)
+{
+	/* A write is to fault, so that it moves the page. */
+	if (wishes->read_mostly && access == HMMC_ACCESS_READ && !(entry & HMMC_ENTRY_DEVICE))
+		return HMMC_ENTRY_WRITE | HMMC_ENTRY_ATOMIC;
+	return 0;
+}
+
+static void limit_entries(const struct hmmc_pages *pages, enum hmmc_access access, u64 *entries)
+{
+	unsigned long addr = pages->span.start;
+	struct hmmc_wishes wishes;
+	unsigned long end;
+
+	for (; addr < pages->span.end; addr = end) {
+		end = hmmc_advice_run(pages->window->mirror->advices, addr, pages->span.end,
+				      &wishes);
+		if (!wishes.read_mostly) {
+			entries += (end - addr) >> PAGE_SHIFT;
+			continue;
+		}
+		for (; addr < end; addr += PAGE_SIZE, entries++)
+			*entries &= ~forbidden(&wishes, access, *entries);
+	}
+}
+
+/* Whether the same was advised for all of the pages. */
+static bool advice_is_uniform(const struct hmmc_pages *pages, struct hmmc_wishes *wishes)
+{
+	return hmmc_advice_run(pages->window->mirror->advices, pages->span.start,
+			       pages->span.end, wishes) == pages->span.end;
+}
+
+/* ---- Entries ------------------------------------------------------------- */
+
 /* Whether one entry can map the window that was collected. */
 static bool pages_are_huge(const struct hmmc_pages *pages)
 {
 	const struct hmmc_device *device = pages->view->attach->device;
 	unsigned long pfn = pages->pfns[0];
+	struct hmmc_wishes wishes;
 
-	if (!device->huge_entries || hmmc_pages_nr(pages) != HMMC_WINDOW_PAGES)
+	if (!device->huge_entries || hmmc_pages_nr(pages) != HMMC_WINDOW_PAGES ||
+	    !advice_is_uniform(pages, &wishes))
 		return false;
 	return pfn_is_mappable(pfn) &&
 	       hmm_pfn_to_map_order(pfn) >= HMMC_WINDOW_ORDER &&
@@ -205,6 +250,7 @@ static int map_huge(struct hmmc_pages *pages, enum hmmc_access access,
 	struct page *page = hmm_pfn_to_page(pages->pfns[0]);
 	bool is_device = is_device_private_page(page);
 	u64 flags = entry_flags(pages->pfns[0], page, is_device, access);
+	struct hmmc_wishes wishes;
 	u64 entry;
 	struct hmmc_map map = {
 		.start = pages->span.start,
@@ -225,6 +271,8 @@ static int map_huge(struct hmmc_pages *pages, enum hmmc_access access,
 			pages->view->dma[0] = dma;
 		entry = dma | flags;
 	}
+	if (advice_is_uniform(pages, &wishes))
+		entry &= ~forbidden(&wishes, access, entry);
 	pages->view->huge = true;
 	note_entries(pages->view, 0, HMMC_WINDOW_PAGES, entry);
 	write_entries(pages->window, pages->view, &map, HMMC_WINDOW_PAGES);
@@ -357,6 +405,7 @@ static int map_small(struct hmmc_pages *pages, enum hmmc_access access,
 	};
 
 	make_all(pages, access, device_offset);
+	limit_entries(pages, access, entries);
 	nr_valid = skip_mapped(pages->view, first, nr, entries);
 	/* Pages are scattered more often than they differ: note by what they allow. */
 	for (i = 0; i < nr; i = end) {

@@ -140,7 +140,12 @@ static inline void hmmc_mirror_exit(struct hmmc_mirror *mirror)
 struct hmmc_window *hmmc_window_get(struct hmmc_mirror *mirror, unsigned long addr);
 /* Only find it. Return: NULL if there is none. */
 struct hmmc_window *hmmc_window_find(struct hmmc_mirror *mirror, unsigned long addr);
+/* Find the first one in [addr, end). Return: with a reference, or NULL. */
+struct hmmc_window *hmmc_window_next(struct hmmc_mirror *mirror, unsigned long addr,
+				     unsigned long end);
 void hmmc_window_put(struct hmmc_window *window);
+/* Zap what all views map in @span, which is part of the window. */
+void hmmc_window_zap(struct hmmc_window *window, const struct hmmc_span *span);
 /* Find or make an attach's view. Return: the view or an ERR_PTR: -ENOMEM or prepare's. */
 struct hmmc_view *hmmc_view_get(struct hmmc_window *window, struct hmmc_attach *attach);
 /* Zap and forget the view of an attach in every window of its mirror. */
@@ -223,17 +228,22 @@ void hmmc_advices_destroy(struct hmmc_advices *advices);
  * @place: HMMC_PLACE_NONE, SYSTEM or DEVICE
  * @device: for DEVICE, the index of which one
  * @no_thp: no 2 MiB device folios
+ * @read_mostly: only writes move it to a device
  * @granularity: log2 of the bytes a device fault serves; 0: as policy says
  */
 struct hmmc_wishes {
 	enum hmmc_place place;
 	unsigned int device;
 	bool no_thp;
+	bool read_mostly;
 	u8 granularity;
 };
 
 /* Any context that may not hold an advice's lock. */
 struct hmmc_wishes hmmc_advice_find(struct hmmc_advices *advices, unsigned long addr);
+/* The end of the part of [addr, end) for which the same was advised, and what that is. */
+unsigned long hmmc_advice_run(struct hmmc_advices *advices, unsigned long addr,
+			      unsigned long end, struct hmmc_wishes *wishes);
 /* Cut @span to the part around @addr for which the same was advised. */
 void hmmc_advice_clip(struct hmmc_advices *advices, unsigned long addr, struct hmmc_span *span);
 /* The mm is held. Return: 0, -ENOMEM, -EINTR, -EAGAIN: munmap kept coming. */

@@ -557,11 +557,31 @@ static bool advice_is_good(enum hmmc_advice advice, u64 value)
 		return value == HMMC_PLACE_NONE || value == HMMC_PLACE_SYSTEM ||
 		       value == HMMC_PLACE_DEVICE;
 	case HMMC_ADVICE_THP:
+	case HMMC_ADVICE_READ_MOSTLY:
 		return value <= 1;
 	case HMMC_ADVICE_GRANULARITY:
 		return !value || (value >= PAGE_SHIFT && value <= HMMC_WINDOW_SHIFT);
 	default:
 		return false;
+	}
+}
+
+/* What is mapped was mapped without the wish: let the devices ask again. */
+static void zap_advised(struct hmmc_mirror *mirror, const struct hmmc_span *span)
+{
+	struct hmmc_window *window;
+	struct hmmc_span part = { .start = span->start };
+
+	while (part.start < span->end &&
+	       (window = hmmc_window_next(mirror, part.start, span->end))) {
+		part.start = max(part.start, window->start);
+		part.end = min(span->end, window->start + HMMC_WINDOW_SIZE);
+		/* Who is being killed does not care what stays exclusive. */
+		revoke_exclusive(window, &part);
+		hmmc_window_zap(window, &part);
+		hmmc_window_put(window);
+		part.start = part.end;
+		cond_resched();
 	}
 }
 
@@ -577,6 +597,8 @@ int hmmc_advise(struct hmmc_attach *attach, const struct hmmc_span *span,
 		return idx;
 	ret = hmmc_advice_set(attach->mirror->advices, span, advice, value,
 			      attach->device->index);
+	if (!ret && advice == HMMC_ADVICE_READ_MOSTLY && value)
+		zap_advised(attach->mirror, span);
 	request_exit(attach, idx);
 	return ret;
 }

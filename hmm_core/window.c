@@ -100,6 +100,22 @@ struct hmmc_window *hmmc_window_find(struct hmmc_mirror *mirror, unsigned long a
 	return window && refcount_inc_not_zero(&window->refs) ? window : NULL;
 }
 
+struct hmmc_window *hmmc_window_next(struct hmmc_mirror *mirror, unsigned long addr,
+				     unsigned long end)
+{
+	unsigned long last = window_index(end - 1);
+	unsigned long index = window_index(addr);
+	struct hmmc_window *window;
+
+	guard(rcu)();
+	/* One that is dying maps nothing any more, or is about to. */
+	xa_for_each_range(&mirror->windows, index, window, index, last) {
+		if (refcount_inc_not_zero(&window->refs))
+			return window;
+	}
+	return NULL;
+}
+
 void hmmc_window_put(struct hmmc_window *window)
 {
 	/* Never the last: that is the mirror's. */
@@ -348,6 +364,17 @@ unsigned int hmmc_attach_readmit(struct hmmc_attach *attach, unsigned int nr)
 		cond_resched();
 	}
 	return readmitted;
+}
+
+void hmmc_window_zap(struct hmmc_window *window, const struct hmmc_span *span)
+{
+	unsigned int i;
+
+	guard(mutex)(&window->pt_lock);
+	for (i = 0; i < HMMC_MAX_ATTACHES; i++) {
+		if (window->views[i])
+			hmmc_zap(window, window->views[i], span);
+	}
 }
 
 /* ---- Reaping ------------------------------------------------------------- */

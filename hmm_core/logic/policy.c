@@ -17,6 +17,9 @@ static bool wants_device(const struct hmmc_facts *facts)
 	 */
 	if (facts->wish == HMMC_WISH_STAY || facts->cow)
 		return false;
+	/* It is read by others as well, and moved it would move again. */
+	if (facts->read_mostly && !facts->write)
+		return false;
 	switch (facts->state) {
 	case HMMC_STATE_DEVICE:
 		return false;

@@ -37,6 +37,7 @@ enum hmmc_wish {
  * struct hmmc_facts - what a decision is made from
  * @state: of the page that faulted
  * @wish: advice on it
+ * @read_mostly: advised: reads are no reason to move
  * @write: the access is a write or an atomic
  * @thp: 2 MiB device folios are allowed here
  * @cow: copy-on-write is being broken here: by this access, or by one before
@@ -48,6 +49,7 @@ enum hmmc_wish {
 struct hmmc_facts {
 	enum hmmc_page_state state;
 	enum hmmc_wish wish;
+	bool read_mostly;
 	bool write;
 	bool thp;
 	bool cow;

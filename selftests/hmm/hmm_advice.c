@@ -200,4 +200,189 @@ TEST_F(hmm_advice, granularity_is_gone_after_reset)
 	EXPECT_EQ(FIRST_PAGES, in_device(self->mem, SIZE));
 }
 
+/* ---- Read-mostly ---------------------------------------------------------- */
+
+FIXTURE(hmm_advice_read_mostly) {
+	struct gpu gpu;
+	char *mem;
+	uint64_t migrated;
+};
+
+FIXTURE_VARIANT(hmm_advice_read_mostly) {
+	enum mem_kind kind;
+	enum drm_dummy_gpu_place place;
+};
+
+FIXTURE_VARIANT_ADD(hmm_advice_read_mostly, pte) { .kind = MEM_PTE };
+FIXTURE_VARIANT_ADD(hmm_advice_read_mostly, thp) { .kind = MEM_THP };
+FIXTURE_VARIANT_ADD(hmm_advice_read_mostly, pte_to_device) {
+	.kind = MEM_PTE, .place = DRM_DUMMY_GPU_PLACE_DEVICE,
+};
+
+FIXTURE_SETUP(hmm_advice_read_mostly)
+{
+	setup_gpu(_metadata, &self->gpu, 0);
+	self->mem = must_alloc(_metadata, SIZE, variant->kind);
+	pattern_fill(self->mem, SIZE, 1);
+	if (!mem_is_kind(self->mem, SIZE, variant->kind))
+		SKIP(_exit(0), NO_HUGE);
+	ASSERT_EQ(0, gpu_advise_place(&self->gpu, self->mem, SIZE, variant->place));
+	ASSERT_EQ(0, advise(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_ADVICE_READ_MOSTLY, 1));
+	self->migrated = gpu_vm_stats(&self->gpu).pages_migrated;
+}
+
+FIXTURE_TEARDOWN(hmm_advice_read_mostly)
+{
+	teardown_gpu(_metadata, &self->gpu);
+}
+
+TEST_F(hmm_advice_read_mostly, device_reads_move_nothing)
+{
+	EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, self->mem, SIZE, 1));
+	EXPECT_EQ(0, in_device(self->mem, SIZE));
+	EXPECT_EQ(self->migrated, gpu_vm_stats(&self->gpu).pages_migrated);
+	EXPECT_EQ(HUGE_SIZE / page_size,
+		  mapped(&self->gpu, self->mem, HUGE_SIZE, DRM_DUMMY_GPU_PAGE_MAPPED));
+	EXPECT_EQ(0, mapped(&self->gpu, self->mem, HUGE_SIZE, DRM_DUMMY_GPU_PAGE_MAPPED_WRITE));
+}
+
+TEST_F(hmm_advice_read_mostly, device_write_moves_after_any_number_of_reads)
+{
+	ASSERT_EQ(0, advise(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_ADVICE_GRANULARITY,
+			    log2_of(page_size)));
+	EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, self->mem, SIZE, 1));
+	EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, self->mem, SIZE, 1));
+	EXPECT_EQ(0, gpu_store(&self->gpu, self->mem + page_size, 42));
+	EXPECT_EQ(1, in_device(self->mem + page_size, page_size));
+	EXPECT_EQ(1, in_device(self->mem, SIZE));
+	EXPECT_EQ(self->migrated + 1, gpu_vm_stats(&self->gpu).pages_migrated);
+	EXPECT_EQ(42, *(volatile uint64_t *)(self->mem + page_size));
+}
+
+TEST_F(hmm_advice_read_mostly, device_reads_what_cpu_brought_home_where_it_is)
+{
+	ASSERT_EQ(0, gpu_pattern_fill(&self->gpu, self->mem, SIZE, 2));
+	EXPECT_EQ(SIZE / page_size, in_device(self->mem, SIZE));
+	EXPECT_EQ(0, pattern_bad(self->mem, SIZE, 2));
+	EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, self->mem, SIZE, 2));
+	EXPECT_EQ(0, in_device(self->mem, SIZE));
+	/* It is dirty now, which is no reason to let the device write it either. */
+	EXPECT_EQ(0, mapped(&self->gpu, self->mem, HUGE_SIZE, DRM_DUMMY_GPU_PAGE_MAPPED_WRITE));
+	EXPECT_EQ(0, gpu_store(&self->gpu, self->mem, 42));
+	EXPECT_EQ(1, in_device(self->mem, page_size));
+}
+
+TEST_F(hmm_advice_read_mostly, request_moves_it)
+{
+	EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, self->mem, SIZE, 1));
+	EXPECT_EQ(0, gpu_to_device(&self->gpu, self->mem, SIZE));
+	EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, self->mem, SIZE, 1));
+	EXPECT_EQ(SIZE / page_size, in_device(self->mem, SIZE));
+}
+
+/* As above, but the entries that allow writes were there before. */
+TEST_F(hmm_advice_read_mostly, advice_reaches_what_is_mapped)
+{
+	ASSERT_EQ(0, advise(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_ADVICE_READ_MOSTLY, 0));
+	ASSERT_EQ(0, dummy_migrate(self->gpu.vm, self->mem, SIZE, DRM_DUMMY_GPU_PLACE_DEVICE,
+				   DRM_DUMMY_GPU_MIGRATE_MAP | DRM_DUMMY_GPU_MIGRATE_WRITE |
+				   DRM_DUMMY_GPU_MIGRATE_KEEP, NULL));
+	ASSERT_EQ(HUGE_SIZE / page_size,
+		  mapped(&self->gpu, self->mem, HUGE_SIZE, DRM_DUMMY_GPU_PAGE_MAPPED_WRITE));
+	ASSERT_EQ(0, advise(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_ADVICE_READ_MOSTLY, 1));
+	EXPECT_EQ(0, mapped(&self->gpu, self->mem, HUGE_SIZE, DRM_DUMMY_GPU_PAGE_MAPPED_WRITE));
+	EXPECT_EQ(0, gpu_store(&self->gpu, self->mem, 42));
+	EXPECT_EQ(1, in_device(self->mem, page_size));
+}
+
+TEST_F(hmm_advice_read_mostly, prefetch_in_place_maps_for_reading)
+{
+	ASSERT_EQ(0, gpu_pattern_fill(&self->gpu, self->mem, SIZE, 2));
+	ASSERT_EQ(0, pattern_bad(self->mem, SIZE, 2));
+	ASSERT_EQ(0, dummy_migrate(self->gpu.vm, self->mem, SIZE, DRM_DUMMY_GPU_PLACE_DEVICE,
+				   DRM_DUMMY_GPU_MIGRATE_MAP | DRM_DUMMY_GPU_MIGRATE_KEEP, NULL));
+	EXPECT_EQ(HUGE_SIZE / page_size,
+		  mapped(&self->gpu, self->mem, HUGE_SIZE, DRM_DUMMY_GPU_PAGE_MAPPED));
+	EXPECT_EQ(0, mapped(&self->gpu, self->mem, HUGE_SIZE, DRM_DUMMY_GPU_PAGE_MAPPED_WRITE));
+}
+
+TEST_F(hmm_advice, half_a_window_that_is_read_mostly_leaves_the_other_half_alone)
+{
+	size_t half = HUGE_SIZE / 2;
+
+	ASSERT_EQ(0, dummy_migrate(self->gpu.vm, self->mem, HUGE_SIZE, DRM_DUMMY_GPU_PLACE_DEVICE,
+				   DRM_DUMMY_GPU_MIGRATE_MAP | DRM_DUMMY_GPU_MIGRATE_WRITE |
+				   DRM_DUMMY_GPU_MIGRATE_KEEP, NULL));
+	ASSERT_EQ(0, advise(&self->gpu, self->mem + half, half,
+			    DRM_DUMMY_GPU_ADVICE_READ_MOSTLY, 1));
+	ASSERT_EQ(0, dummy_migrate(self->gpu.vm, self->mem, HUGE_SIZE, DRM_DUMMY_GPU_PLACE_DEVICE,
+				   DRM_DUMMY_GPU_MIGRATE_MAP | DRM_DUMMY_GPU_MIGRATE_KEEP, NULL));
+	EXPECT_EQ(half / page_size,
+		  mapped(&self->gpu, self->mem, half, DRM_DUMMY_GPU_PAGE_MAPPED_WRITE));
+	EXPECT_EQ(0, mapped(&self->gpu, self->mem + half, half, DRM_DUMMY_GPU_PAGE_MAPPED_WRITE));
+	EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, self->mem, HUGE_SIZE, 1));
+}
+
+TEST_F(hmm_advice, read_mostly_is_gone_with_its_mapping)
+{
+	ASSERT_EQ(0, advise(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_ADVICE_READ_MOSTLY, 1));
+	ASSERT_EQ(self->mem, remap(self->mem, SIZE));
+	EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, self->mem, SIZE, 2));
+	EXPECT_EQ(SIZE / page_size, in_device(self->mem, SIZE));
+}
+
+/* ---- Changes of mind ------------------------------------------------------ */
+
+/* A thread that wishes something, and the next moment something else. */
+struct waverer {
+	pthread_t thread;
+	struct gpu *gpu;
+	char *mem;
+	volatile bool stop;
+	unsigned int nr;
+	int ret;
+};
+
+static void *waver(void *arg)
+{
+	static const struct {
+		enum drm_dummy_gpu_advice advice;
+		uint64_t value;
+	} wishes[] = {
+		{ DRM_DUMMY_GPU_ADVICE_READ_MOSTLY, 1 },
+		{ DRM_DUMMY_GPU_ADVICE_GRANULARITY, 13 },
+		{ DRM_DUMMY_GPU_ADVICE_READ_MOSTLY, 0 },
+		{ DRM_DUMMY_GPU_ADVICE_PLACE, DRM_DUMMY_GPU_PLACE_SYSTEM },
+		{ DRM_DUMMY_GPU_ADVICE_RESET, 0 },
+	};
+	struct waverer *waverer = arg;
+	unsigned int i;
+
+	while (!waverer->stop && !waverer->ret) {
+		/* Also parts, so that pieces are cut and joined. */
+		i = waverer->nr++ % (sizeof(wishes) / sizeof(*wishes));
+		waverer->ret = advise(waverer->gpu, waverer->mem + (i % 3) * page_size,
+				      SIZE - 4 * page_size, wishes[i].advice, wishes[i].value);
+	}
+	return NULL;
+}
+
+TEST_F(hmm_advice, changing_it_under_jobs_loses_nothing)
+{
+	struct waverer waverer = { .gpu = &self->gpu, .mem = self->mem };
+	unsigned int round;
+
+	ASSERT_EQ(0, pthread_create(&waverer.thread, NULL, waver, &waverer));
+	for (round = 0; round < 10; round++) {
+		EXPECT_EQ(0, gpu_pattern_fill(&self->gpu, self->mem, SIZE, round));
+		EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, self->mem, SIZE, round));
+		EXPECT_EQ(0, pattern_bad(self->mem, SIZE, round));
+		EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, self->mem, SIZE, round));
+	}
+	waverer.stop = true;
+	pthread_join(waverer.thread, NULL);
+	EXPECT_EQ(0, waverer.ret);
+	EXPECT_LT(0, waverer.nr);
+}
+
 TEST_HARNESS_MAIN

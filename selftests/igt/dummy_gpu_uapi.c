@@ -327,11 +327,12 @@ static const struct row rows[] = {
 	ROW("advise-place", "span-across-svm-end", ARG64(advise.start),
 	    CLIENT64(info.svm_end, MINUS(4096)), EINVAL),
 	ROW("advise-place", "unknown-advice", ARG32(advise.advice),
-	    FROM(DRM_DUMMY_GPU_ADVICE_GRANULARITY + 1), EINVAL),
+	    FROM(DRM_DUMMY_GPU_ADVICE_READ_MOSTLY + 1), EINVAL),
 	ROW("advise-place", "place-of-a-peer", ARG64(advise.value),
 	    FROM(DRM_DUMMY_GPU_PLACE_PEER), EINVAL),
 	ROW("advise-reset", "value", ARG64(advise.value), BITS(0), EINVAL),
 	ROW("advise-thp", "unknown-value", ARG64(advise.value), FROM(2), EINVAL),
+	ROW("advise-read-mostly", "unknown-value", ARG64(advise.value), FROM(2), EINVAL),
 	ROW("advise-granularity", "below-a-page", ARG64(advise.value), SET(11), EINVAL),
 	ROW("advise-granularity", "above-huge-size", ARG64(advise.value), FROM(22), EINVAL),
 

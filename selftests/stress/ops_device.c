@@ -593,14 +593,14 @@ void mess_evict(struct worker *w, char *start, size_t size)
 void mess_advise(struct worker *w, char *start, size_t size)
 {
 	struct slot *slot = slot_get(w);
-	enum drm_dummy_gpu_advice advice = rng_below(&w->rng, 4);
+	enum drm_dummy_gpu_advice advice = rng_below(&w->rng, 5);
 	uint64_t value = 0;
 	struct step *step;
 	int ret;
 
 	if (advice == DRM_DUMMY_GPU_ADVICE_PLACE)
 		value = rng_below(&w->rng, DRM_DUMMY_GPU_PLACE_PEER);
-	else if (advice == DRM_DUMMY_GPU_ADVICE_THP)
+	else if (advice == DRM_DUMMY_GPU_ADVICE_THP || advice == DRM_DUMMY_GPU_ADVICE_READ_MOSTLY)
 		value = rng_below(&w->rng, 2);
 	else if (advice == DRM_DUMMY_GPU_ADVICE_GRANULARITY && rng_chance(&w->rng, 80))
 		value = __builtin_ctzl(page_size) + rng_below(&w->rng, 10);

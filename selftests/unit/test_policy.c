@@ -21,12 +21,13 @@ static struct hmmc_facts facts_nr(unsigned int nr)
 		.cow = (nr >> 6) & 1,
 		.nr_faults = (nr >> 7) & 3,
 		.granularity = granularities[(nr >> 9) & 3],
+		.read_mostly = (nr >> 11) & 1,
 		.page = (nr * 37) % WINDOW,
 		.window_pages = WINDOW,
 	};
 }
 
-#define NR_FACTS	2048
+#define NR_FACTS	4096
 
 typedef bool rule_fn(const struct hmmc_facts *facts, const struct hmmc_decision *decision);
 
@@ -161,6 +162,25 @@ static void large_page_is_served_whole(void)
 	holds_always(large_page_is_served_whole_rule);
 }
 
+static bool read_mostly_memory_moves_for_writes_only_rule(const struct hmmc_facts *facts,
+							  const struct hmmc_decision *decision)
+{
+	struct hmmc_facts without = *facts;
+	struct hmmc_decision usual;
+
+	without.read_mostly = false;
+	usual = hmmc_decide(&without);
+	if (facts->read_mostly && !facts->write)
+		return !decision->migrate && !decision->populate;
+	return decision->migrate == usual.migrate && decision->populate == usual.populate &&
+	       decision->first == usual.first && decision->nr == usual.nr;
+}
+
+static void read_mostly_memory_moves_for_writes_only(void)
+{
+	holds_always(read_mostly_memory_moves_for_writes_only_rule);
+}
+
 /* Cut the window in halves, and again the half with the page, until it is as small. */
 static bool granularity_is_honoured_rule(const struct hmmc_facts *facts,
 					 const struct hmmc_decision *decision)
@@ -219,6 +239,7 @@ static const struct tap_test tests[] = {
 	{ "page_on_the_device_is_not_moved", page_on_the_device_is_not_moved },
 	{ "shared_page_is_not_moved_to_be_written", shared_page_is_not_moved_to_be_written },
 	{ "large_page_is_served_whole", large_page_is_served_whole },
+	{ "read_mostly_memory_moves_for_writes_only", read_mostly_memory_moves_for_writes_only },
 	{ "granularity_is_honoured", granularity_is_honoured },
 	{ "granularity_changes_nothing_else", granularity_changes_nothing_else },
 	{ "small_windows_are_not_overrun", small_windows_are_not_overrun },

@@ -602,6 +602,12 @@ enum drm_dummy_gpu_advice {
 	 * was advised alike, ends. CPU faults do not look at it.
 	 */
 	DRM_DUMMY_GPU_ADVICE_GRANULARITY,
+	/**
+	 * @DRM_DUMMY_GPU_ADVICE_READ_MOSTLY: 1: device reads map the memory where
+	 * it is, whatever PLACE says; only device writes and atomics, and MIGRATE,
+	 * move it to the device. 0: reads are as good a reason as writes.
+	 */
+	DRM_DUMMY_GPU_ADVICE_READ_MOSTLY,
 };
 
 /**
@@ -612,8 +618,9 @@ enum drm_dummy_gpu_advice {
  * not be mapped now. If it fails, nothing has changed.
  *
  * -EINVAL: also a VM without SVM, a span beyond svm_end, and a @value that
- * @advice does not take: any but 0 for RESET, PEER for PLACE, above 1 for THP,
- * below page_size (but 0) or above huge_size for GRANULARITY.
+ * @advice does not take: any but 0 for RESET, PEER for PLACE, above 1 for THP
+ * and READ_MOSTLY, below page_size (but 0) or above huge_size for
+ * GRANULARITY.
  * -EAGAIN: the span was being unmapped each time it was looked at; call again.
  */
 struct drm_dummy_gpu_advise {
