@@ -51,6 +51,10 @@ static_assert((int)DRM_DUMMY_GPU_ADVICE_PLACE == (int)HMMC_ADVICE_PLACE);
 static_assert((int)DRM_DUMMY_GPU_ADVICE_THP == (int)HMMC_ADVICE_THP);
 static_assert((int)DRM_DUMMY_GPU_ADVICE_GRANULARITY == (int)HMMC_ADVICE_GRANULARITY);
 static_assert((int)DRM_DUMMY_GPU_ADVICE_READ_MOSTLY == (int)HMMC_ADVICE_READ_MOSTLY);
+static_assert((int)DRM_DUMMY_GPU_ADVICE_ATOMICS == (int)HMMC_ADVICE_ATOMICS);
+static_assert((int)DRM_DUMMY_GPU_ATOMICS_SYSTEM == (int)HMMC_ATOMICS_SYSTEM);
+static_assert((int)DRM_DUMMY_GPU_ATOMICS_DEVICE == (int)HMMC_ATOMICS_DEVICE);
+static_assert((int)DRM_DUMMY_GPU_ATOMICS_NONE == (int)HMMC_ATOMICS_NONE);
 static_assert((int)DRM_DUMMY_GPU_PLACE_NONE == (int)HMMC_PLACE_NONE);
 static_assert((int)DRM_DUMMY_GPU_PLACE_SYSTEM == (int)HMMC_PLACE_SYSTEM);
 static_assert((int)DRM_DUMMY_GPU_PLACE_DEVICE == (int)HMMC_PLACE_DEVICE);
@@ -65,6 +69,7 @@ static int check_advise(struct drm_device *drm, const struct drm_dummy_gpu_advis
 		[DRM_DUMMY_GPU_ADVICE_THP] = 1,
 		[DRM_DUMMY_GPU_ADVICE_GRANULARITY] = HMMC_WINDOW_SHIFT,
 		[DRM_DUMMY_GPU_ADVICE_READ_MOSTLY] = 1,
+		[DRM_DUMMY_GPU_ADVICE_ATOMICS] = DRM_DUMMY_GPU_ATOMICS_NONE,
 	};
 
 	if (args->advice >= ARRAY_SIZE(max_value))

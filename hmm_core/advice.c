@@ -46,7 +46,8 @@ struct node {
 static bool wishes_are_empty(const struct hmmc_wishes *wishes)
 {
 	return wishes->place == HMMC_PLACE_NONE && !wishes->no_thp &&
-	       !wishes->granularity && !wishes->read_mostly;
+	       !wishes->granularity && !wishes->read_mostly &&
+	       wishes->atomics == HMMC_ATOMICS_SYSTEM;
 }
 
 static void node_cut(struct node *node, unsigned long start, unsigned long end)
@@ -237,6 +238,9 @@ static int add_changed(struct change *change, unsigned long start, unsigned long
 		break;
 	case HMMC_ADVICE_READ_MOSTLY:
 		wishes.read_mostly = change->value;
+		break;
+	case HMMC_ADVICE_ATOMICS:
+		wishes.atomics = change->value;
 		break;
 	}
 	return add_node(change, start, end, &wishes);

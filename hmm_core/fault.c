@@ -42,8 +42,28 @@
  */
 #define QUIET_FAULTS	64
 
+/*
+ * An atomic that advice allows in device memory only waits so many tries for its
+ * page to get there.
+ */
+#define DEVICE_TRIES	16
+
 /* Entries of this many pages are kept on the stack. */
 #define FEW_PAGES	16
+
+/* What one fault carries through its tries. */
+struct service {
+	struct hmmc_fault *fault;
+	struct hmmc_window *window;
+	struct hmmc_view *view;
+	/* Of this try. */
+	struct hmmc_wishes wishes;
+	bool thp;
+	unsigned int tries;
+	/* Room for the pages of a decision: @few, or HMMC_WINDOW_PAGES of their own. */
+	unsigned long *pfns;
+	unsigned long few[FEW_PAGES];
+};
 
 u64 hmmc_device_offset(const struct page *page)
 {
@@ -124,26 +144,36 @@ bool hmmc_device_has_thp(const struct hmmc_device *device)
 	       IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) && PMD_SIZE == HMMC_WINDOW_SIZE;
 }
 
-static struct hmmc_decision decide(struct hmmc_window *window, struct hmmc_view *view,
-				   const struct hmmc_fault *fault, unsigned long pfn, bool *thp)
+static bool is_device_only(const struct service *service)
 {
+	return service->fault->access == HMMC_ACCESS_ATOMIC &&
+	       service->wishes.atomics == HMMC_ATOMICS_DEVICE;
+}
+
+static struct hmmc_decision decide(struct service *service, unsigned long pfn)
+{
+	const struct hmmc_wishes *wishes = &service->wishes;
+	struct hmmc_window *window = service->window;
+	struct hmmc_fault *fault = service->fault;
 	struct hmmc_device *device = fault->attach->device;
-	struct hmmc_wishes wishes = hmmc_advice_find(window->mirror->advices, fault->addr);
 	struct hmmc_decision decision;
 	struct hmmc_facts facts = {
 		.state = page_state(pfn),
-		.wish = wish_of(&wishes, device),
-		.read_mostly = wishes.read_mostly,
+		.wish = wish_of(wishes, device),
+		.read_mostly = wishes->read_mostly,
+		.device_only = is_device_only(service),
 		.write = fault->access != HMMC_ACCESS_READ,
-		.thp = hmmc_device_has_thp(device) && !wishes.no_thp,
-		.cow = READ_ONCE(view->nr_quiet),
-		.granularity = wishes.granularity ? BIT(wishes.granularity - PAGE_SHIFT) : 0,
-		.nr_faults = READ_ONCE(view->nr_faults),
+		.thp = hmmc_device_has_thp(device) && !wishes->no_thp,
+		.granularity = wishes->granularity ? BIT(wishes->granularity - PAGE_SHIFT) : 0,
+		.nr_faults = READ_ONCE(service->view->nr_faults),
 		.page = window_page(fault->addr),
 		.window_pages = HMMC_WINDOW_PAGES,
 	};
 
-	*thp = facts.thp;
+	/* What others broke before is no reason to refuse where only the device will do. */
+	facts.cow = facts.device_only ? pfn_is_cow(pfn, fault->access) :
+					READ_ONCE(service->view->nr_quiet);
+	service->thp = facts.thp;
 	decision = hmmc_decide(&facts);
 	trace_hmmc_decide(device->name, window->mirror->mm,
 			  window->start + decision.first * PAGE_SIZE,
@@ -175,7 +205,7 @@ static int break_cow(struct hmmc_attach *attach, unsigned long addr)
 	return ret == -EFAULT ? 0 : ret;
 }
 
-/* Only what is private and anonymous can be taken away from the CPU's own use. */
+/* Only what is private and anonymous can be taken away from the CPU, or moved. */
 static bool can_be_exclusive(struct mm_struct *mm, unsigned long addr)
 {
 	struct vm_area_struct *vma;
@@ -232,17 +262,6 @@ static int map_exclusive(struct hmmc_window *window, struct hmmc_view *view,
 
 /* ---- Fault --------------------------------------------------------------- */
 
-/* What one fault carries through its tries. */
-struct service {
-	struct hmmc_fault *fault;
-	struct hmmc_window *window;
-	struct hmmc_view *view;
-	unsigned int tries;
-	/* Room for the pages of a decision: @few, or HMMC_WINDOW_PAGES of their own. */
-	unsigned long *pfns;
-	unsigned long few[FEW_PAGES];
-};
-
 /* Make room for a decision, or make the decision fit the room. */
 static void fit_pages(struct service *service, struct hmmc_decision *decision)
 {
@@ -281,8 +300,7 @@ static void clip_decision(struct service *service, struct hmmc_decision *decisio
 	decision->nr = (span.end - span.start) >> PAGE_SHIFT;
 }
 
-static void migrate_decided(struct service *service, const struct hmmc_decision *decision,
-			    bool thp)
+static void migrate_decided(struct service *service, const struct hmmc_decision *decision)
 {
 	struct hmmc_attach *attach = service->fault->attach;
 	struct hmmc_window *window = service->window;
@@ -292,7 +310,8 @@ static void migrate_decided(struct service *service, const struct hmmc_decision 
 		.span.start = window->start + decision->first * PAGE_SIZE,
 		.span.end = window->start + (decision->first + decision->nr) * PAGE_SIZE,
 		.only = service->fault->addr,
-		.flags = (decision->populate ? HMMC_MOVE_POPULATE : 0) | (thp ? HMMC_MOVE_THP : 0),
+		.flags = (decision->populate ? HMMC_MOVE_POPULATE : 0) |
+			 (service->thp ? HMMC_MOVE_THP : 0),
 	};
 
 	if (bitmap_empty(service->view->mapped, HMMC_WINDOW_PAGES) ||
@@ -333,6 +352,17 @@ static int collect(struct service *service, const struct hmmc_decision *decision
 	return ret;
 }
 
+/* The atomic can be done in device memory only, and its page is in system memory. */
+static int refuse_system(struct service *service)
+{
+	struct hmmc_fault *fault = service->fault;
+
+	if (!can_be_exclusive(fault->attach->mirror->mm, fault->addr))
+		return -EOPNOTSUPP;
+	/* It may have been shared, which collect has ended, or busy for a moment. */
+	return service->tries < DEVICE_TRIES ? -EAGAIN : -EOPNOTSUPP;
+}
+
 /* Map what was collected. Return: as hmmc_map(), or an error. */
 static int map(struct service *service, struct hmmc_pages *pages)
 {
@@ -346,6 +376,8 @@ static int map(struct service *service, struct hmmc_pages *pages)
 		return break_cow(fault->attach, fault->addr) ?: -EAGAIN;
 	}
 	if (!is_device_private_page(page)) {
+		if (is_device_only(service))
+			return refuse_system(service);
 		if (fault->access == HMMC_ACCESS_ATOMIC && READ_ONCE(hmmc_exclusive))
 			return map_exclusive(service->window, service->view, fault);
 		return hmmc_map(pages, fault->access, hmmc_device_offset, fault);
@@ -371,9 +403,11 @@ static int serve_once(struct service *service)
 		.owner = fault->attach->device->pool,
 		.pfns = &pfn,
 	};
-	bool thp;
 	int ret;
 
+	service->wishes = hmmc_advice_find(service->window->mirror->advices, fault->addr);
+	if (fault->access == HMMC_ACCESS_ATOMIC && service->wishes.atomics == HMMC_ATOMICS_NONE)
+		return -EOPNOTSUPP;
 	/* Look at the page that faulted, so that the decision is not a guess. */
 	ret = hmmc_collect_snapshot(&pages);
 	if (ret == -EBUSY)
@@ -383,11 +417,11 @@ static int serve_once(struct service *service)
 		pfn = 0;
 	if (pfn_is_cow(pfn, fault->access))
 		WRITE_ONCE(service->view->nr_quiet, QUIET_FAULTS);
-	decision = decide(service->window, service->view, fault, pfn, &thp);
+	decision = decide(service, pfn);
 	fit_pages(service, &decision);
 	clip_decision(service, &decision);
 	if (decision.migrate)
-		migrate_decided(service, &decision, thp);
+		migrate_decided(service, &decision);
 	ret = collect(service, &decision, &pages);
 	return ret ?: map(service, &pages);
 }

@@ -497,7 +497,8 @@ struct hmmc_fault {
  * * 0: mapped, and retired if there is such an op; let the access run again
  * * -EFAULT: nothing is mapped there
  * * -EPERM: the process itself may not make this access
- * * -EOPNOTSUPP: an atomic on memory that cannot be exclusive
+ * * -EOPNOTSUPP: an atomic on memory that cannot be exclusive, or that advice on
+ *   ATOMICS does not allow
  * * -EHWPOISON: the page is lost, guarded or cannot be provided
  * * -ENOMEM: no system memory
  * * -EBUSY: lost every one of its bounded retries
@@ -621,6 +622,7 @@ int hmmc_snapshot(struct hmmc_attach *attach, const struct hmmc_span *span,
  *	PAGE_SHIFT to HMMC_WINDOW_SHIFT; 0: policy decides
  * @HMMC_ADVICE_READ_MOSTLY: 1: only writes move it to a device, reads map it where
  *	it is; 0: as policy says
+ * @HMMC_ADVICE_ATOMICS: enum hmmc_atomics
  */
 enum hmmc_advice {
 	HMMC_ADVICE_RESET = 0,
@@ -628,6 +630,21 @@ enum hmmc_advice {
 	HMMC_ADVICE_THP,
 	HMMC_ADVICE_GRANULARITY,
 	HMMC_ADVICE_READ_MOSTLY,
+	HMMC_ADVICE_ATOMICS,
+};
+
+/**
+ * enum hmmc_atomics - how atomics of devices are done
+ * @HMMC_ATOMICS_SYSTEM: in device memory, or in system memory that is made
+ *	exclusive to the device
+ * @HMMC_ATOMICS_DEVICE: in device memory only: an atomic moves its page there,
+ *	whatever its place should be, or fails
+ * @HMMC_ATOMICS_NONE: they fail
+ */
+enum hmmc_atomics {
+	HMMC_ATOMICS_SYSTEM = 0,
+	HMMC_ATOMICS_DEVICE,
+	HMMC_ATOMICS_NONE,
 };
 
 /**

@@ -150,10 +150,19 @@ static bool pfn_is_mappable(unsigned long pfn)
 /* What an entry must not allow, though the page would. */
 static u64 forbidden(const struct hmmc_wishes *wishes, enum hmmc_access access, u64 entry)
 {
+	bool is_device = entry & HMMC_ENTRY_DEVICE;
+
 	/* A write is to fault, so that it moves the page. */
-	if (wishes->read_mostly && access == HMMC_ACCESS_READ && !(entry & HMMC_ENTRY_DEVICE))
+	if (wishes->read_mostly && access == HMMC_ACCESS_READ && !is_device)
 		return HMMC_ENTRY_WRITE | HMMC_ENTRY_ATOMIC;
-	return 0;
+	switch (wishes->atomics) {
+	case HMMC_ATOMICS_SYSTEM:
+		return 0;
+	case HMMC_ATOMICS_DEVICE:
+		return is_device ? 0 : HMMC_ENTRY_ATOMIC;
+	default:
+		return HMMC_ENTRY_ATOMIC;
+	}
 }
 
 static void limit_entries(const struct hmmc_pages *pages, enum hmmc_access access, u64 *entries)
@@ -165,7 +174,7 @@ static void limit_entries(const struct hmmc_pages *pages, enum hmmc_access acces
 	for (; addr < pages->span.end; addr = end) {
 		end = hmmc_advice_run(pages->window->mirror->advices, addr, pages->span.end,
 				      &wishes);
-		if (!wishes.read_mostly) {
+		if (!wishes.read_mostly && wishes.atomics == HMMC_ATOMICS_SYSTEM) {
 			entries += (end - addr) >> PAGE_SHIFT;
 			continue;
 		}
@@ -503,6 +512,10 @@ int hmmc_map_exclusive(struct hmmc_pages *pages, struct page *page,
 
 	guard(mutex)(&pages->window->pt_lock);
 	if (!hmmc_pages_valid(pages) || hmmc_inject("exclusive_race"))
+		return -EAGAIN;
+	/* Advised since it was decided. */
+	if (hmmc_advice_find(pages->window->mirror->advices, pages->span.start).atomics !=
+	    HMMC_ATOMICS_SYSTEM)
 		return -EAGAIN;
 	zap_huge(pages);
 	take_from_others(pages);

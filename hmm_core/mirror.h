@@ -229,6 +229,7 @@ void hmmc_advices_destroy(struct hmmc_advices *advices);
  * @device: for DEVICE, the index of which one
  * @no_thp: no 2 MiB device folios
  * @read_mostly: only writes move it to a device
+ * @atomics: how devices do atomics there
  * @granularity: log2 of the bytes a device fault serves; 0: as policy says
  */
 struct hmmc_wishes {
@@ -236,6 +237,7 @@ struct hmmc_wishes {
 	unsigned int device;
 	bool no_thp;
 	bool read_mostly;
+	enum hmmc_atomics atomics;
 	u8 granularity;
 };
 

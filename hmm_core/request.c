@@ -559,11 +559,19 @@ static bool advice_is_good(enum hmmc_advice advice, u64 value)
 	case HMMC_ADVICE_THP:
 	case HMMC_ADVICE_READ_MOSTLY:
 		return value <= 1;
+	case HMMC_ADVICE_ATOMICS:
+		return value <= HMMC_ATOMICS_NONE;
 	case HMMC_ADVICE_GRANULARITY:
 		return !value || (value >= PAGE_SHIFT && value <= HMMC_WINDOW_SHIFT);
 	default:
 		return false;
 	}
+}
+
+/* Whether there may be entries that the wish would not have allowed. */
+static bool advice_forbids(enum hmmc_advice advice, u64 value)
+{
+	return (advice == HMMC_ADVICE_READ_MOSTLY || advice == HMMC_ADVICE_ATOMICS) && value;
 }
 
 /* What is mapped was mapped without the wish: let the devices ask again. */
@@ -597,7 +605,7 @@ int hmmc_advise(struct hmmc_attach *attach, const struct hmmc_span *span,
 		return idx;
 	ret = hmmc_advice_set(attach->mirror->advices, span, advice, value,
 			      attach->device->index);
-	if (!ret && advice == HMMC_ADVICE_READ_MOSTLY && value)
+	if (!ret && advice_forbids(advice, value))
 		zap_advised(attach->mirror, span);
 	request_exit(attach, idx);
 	return ret;

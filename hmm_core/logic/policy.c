@@ -15,7 +15,9 @@ static bool wants_device(const struct hmmc_facts *facts)
 	 * Copies are made in system memory by the CPU's own path: moved away
 	 * now, the page would come straight back, and its neighbours with it.
 	 */
-	if (facts->wish == HMMC_WISH_STAY || facts->cow)
+	if (facts->cow)
+		return false;
+	if (facts->wish == HMMC_WISH_STAY && !facts->device_only)
 		return false;
 	/* It is read by others as well, and moved it would move again. */
 	if (facts->read_mostly && !facts->write)
@@ -33,6 +35,9 @@ static bool wants_device(const struct hmmc_facts *facts)
 
 static unsigned int how_much(const struct hmmc_facts *facts, bool populate)
 {
+	/* Against the wish for its place: what the access needs, and no neighbours. */
+	if (facts->device_only && facts->wish == HMMC_WISH_STAY)
+		return 1;
 	/* Who advised it knows the program: a large page is worth taking apart then. */
 	if (facts->granularity)
 		return facts->granularity;

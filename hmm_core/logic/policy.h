@@ -38,6 +38,7 @@ enum hmmc_wish {
  * @state: of the page that faulted
  * @wish: advice on it
  * @read_mostly: advised: reads are no reason to move
+ * @device_only: the access can be made in device memory and nowhere else
  * @write: the access is a write or an atomic
  * @thp: 2 MiB device folios are allowed here
  * @cow: copy-on-write is being broken here: by this access, or by one before
@@ -50,6 +51,7 @@ struct hmmc_facts {
 	enum hmmc_page_state state;
 	enum hmmc_wish wish;
 	bool read_mostly;
+	bool device_only;
 	bool write;
 	bool thp;
 	bool cow;

@@ -331,6 +331,233 @@ TEST_F(hmm_advice, read_mostly_is_gone_with_its_mapping)
 	EXPECT_EQ(SIZE / page_size, in_device(self->mem, SIZE));
 }
 
+/* ---- Atomics -------------------------------------------------------------- */
+
+#define UNSUPPORTED	DRM_DUMMY_GPU_REASON_ATOMIC_UNSUPPORTED
+#define ROUNDS		100
+
+static int advise_atomics(struct gpu *gpu, const volatile void *start, size_t size,
+			  enum drm_dummy_gpu_atomics atomics)
+{
+	return advise(gpu, start, size, DRM_DUMMY_GPU_ADVICE_ATOMICS, atomics);
+}
+
+static int atomic_add(struct gpu *gpu, volatile void *counter)
+{
+	dummy_stream_atomic_add(gpu->stream, 0, dummy_addr(counter), 1, 8);
+	return gpu_run(gpu);
+}
+
+static uint64_t word(const volatile void *addr)
+{
+	return *(const volatile uint64_t *)addr;
+}
+
+FIXTURE(hmm_advice_atomics) {
+	struct gpu gpu;
+	char *mem;
+	volatile uint64_t *counter;
+	uint64_t exclusives;
+};
+
+FIXTURE_VARIANT(hmm_advice_atomics) {
+	enum mem_kind kind;
+	enum drm_dummy_gpu_place place;
+};
+
+FIXTURE_VARIANT_ADD(hmm_advice_atomics, pte_in_system) {
+	.kind = MEM_PTE, .place = DRM_DUMMY_GPU_PLACE_SYSTEM,
+};
+
+FIXTURE_VARIANT_ADD(hmm_advice_atomics, pte_by_policy) {
+	.kind = MEM_PTE, .place = DRM_DUMMY_GPU_PLACE_NONE,
+};
+
+FIXTURE_VARIANT_ADD(hmm_advice_atomics, thp_in_system) {
+	.kind = MEM_THP, .place = DRM_DUMMY_GPU_PLACE_SYSTEM,
+};
+
+FIXTURE_VARIANT_ADD(hmm_advice_atomics, thp_by_policy) {
+	.kind = MEM_THP, .place = DRM_DUMMY_GPU_PLACE_NONE,
+};
+
+FIXTURE_SETUP(hmm_advice_atomics)
+{
+	setup_gpu(_metadata, &self->gpu, 0);
+	self->mem = must_alloc(_metadata, SIZE, variant->kind);
+	memset(self->mem, 0, SIZE);
+	if (!mem_is_kind(self->mem, SIZE, variant->kind))
+		SKIP(_exit(0), NO_HUGE);
+	ASSERT_EQ(0, gpu_advise_place(&self->gpu, self->mem, SIZE, variant->place));
+	self->counter = (uint64_t *)(self->mem + 100 * page_size);
+	self->exclusives = gpu_vm_stats(&self->gpu).exclusives;
+}
+
+FIXTURE_TEARDOWN(hmm_advice_atomics)
+{
+	teardown_gpu(_metadata, &self->gpu);
+}
+
+TEST_F(hmm_advice_atomics, device_mode_does_them_in_device_memory)
+{
+	ASSERT_EQ(0, advise_atomics(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_ATOMICS_DEVICE));
+	EXPECT_EQ(0, atomic_add(&self->gpu, self->counter));
+	EXPECT_EQ(1, in_device(self->counter, page_size));
+	if (variant->place == DRM_DUMMY_GPU_PLACE_SYSTEM)
+		EXPECT_EQ(1, in_device(self->mem, SIZE));
+	EXPECT_EQ(1, *self->counter);
+	EXPECT_EQ(0, atomic_add(&self->gpu, self->counter));
+	EXPECT_EQ(2, *self->counter);
+	EXPECT_EQ(self->exclusives, gpu_vm_stats(&self->gpu).exclusives);
+}
+
+TEST_F(hmm_advice_atomics, device_mode_does_not_take_what_writes_mapped_at_home)
+{
+	ASSERT_EQ(0, advise_atomics(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_ATOMICS_DEVICE));
+	EXPECT_EQ(0, gpu_store(&self->gpu, self->counter, 7));
+	EXPECT_EQ(0, atomic_add(&self->gpu, self->counter));
+	EXPECT_EQ(1, in_device(self->counter, page_size));
+	EXPECT_EQ(8, *self->counter);
+}
+
+TEST_F(hmm_advice_atomics, device_mode_takes_back_what_is_exclusive)
+{
+	ASSERT_EQ(0, gpu_advise_place(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_PLACE_SYSTEM));
+	EXPECT_EQ(0, atomic_add(&self->gpu, self->counter));
+	EXPECT_EQ(IN_EXCLUSIVE, page_in(self->counter));
+	ASSERT_EQ(0, advise_atomics(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_ATOMICS_DEVICE));
+	EXPECT_EQ(IN_SYSTEM, page_in(self->counter));
+	EXPECT_EQ(0, atomic_add(&self->gpu, self->counter));
+	EXPECT_EQ(1, in_device(self->counter, page_size));
+	EXPECT_EQ(2, *self->counter);
+}
+
+TEST_F(hmm_advice_atomics, device_mode_copies_what_fork_shares)
+{
+	struct meeting meeting;
+	pid_t child;
+
+	ASSERT_EQ(0, advise_atomics(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_ATOMICS_DEVICE));
+	ASSERT_EQ(0, atomic_add(&self->gpu, self->counter));
+	ASSERT_EQ(0, meeting_init(&meeting));
+	child = fork();
+	if (!child) {
+		meeting_child(&meeting);
+		if (meet(&meeting))
+			_exit(1);
+		_exit(*self->counter == 1 ? 0 : 2);
+	}
+	meeting_parent(&meeting);
+	EXPECT_EQ(0, atomic_add(&self->gpu, self->counter));
+	EXPECT_EQ(1, in_device(self->counter, page_size));
+	EXPECT_EQ(0, meet(&meeting));
+	EXPECT_EQ(0, wait_exit(child));
+	EXPECT_EQ(2, *self->counter);
+}
+
+/* A CPU that adds for as long as the device does. */
+static void *cpu_adds(void *arg)
+{
+	volatile uint64_t **work = arg;
+	uint64_t nr = 0;
+
+	while (!__atomic_load_n(work[1], __ATOMIC_SEQ_CST)) {
+		__atomic_fetch_add(work[0], 1, __ATOMIC_SEQ_CST);
+		nr++;
+	}
+	return (void *)nr;
+}
+
+TEST_F(hmm_advice_atomics, sum_is_right_while_modes_change)
+{
+	volatile uint64_t stop = 0;
+	volatile uint64_t *work[] = { self->counter, &stop };
+	unsigned int round, done = 0;
+	pthread_t thread;
+	void *by_cpu;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, cpu_adds, work));
+	for (round = 0; round < ROUNDS; round++) {
+		EXPECT_EQ(0, advise_atomics(&self->gpu, self->mem, SIZE, round % 2 ?
+					    DRM_DUMMY_GPU_ATOMICS_DEVICE :
+					    DRM_DUMMY_GPU_ATOMICS_SYSTEM));
+		/* A CPU that has it all the time may keep it from moving for long enough. */
+		if (!atomic_add(&self->gpu, self->counter))
+			done++;
+		else
+			EXPECT_EQ(UNSUPPORTED, self->gpu.job.reason);
+	}
+	stop = 1;
+	ASSERT_EQ(0, pthread_join(thread, &by_cpu));
+	EXPECT_LT(0, done);
+	EXPECT_EQ(done + (uint64_t)by_cpu, *self->counter);
+}
+
+TEST_F(hmm_advice_atomics, none_fails_atomics_and_nothing_else)
+{
+	ASSERT_EQ(0, advise_atomics(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_ATOMICS_NONE));
+	EXPECT_EQ(0, gpu_store(&self->gpu, self->counter, 42));
+	EXPECT_EQ(UNSUPPORTED, atomic_add(&self->gpu, self->counter));
+	EXPECT_EQ(dummy_addr(self->counter), self->gpu.job.fault_addr);
+	EXPECT_EQ(42, *self->counter);
+	ASSERT_EQ(0, advise_atomics(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_ATOMICS_SYSTEM));
+	EXPECT_EQ(0, atomic_add(&self->gpu, self->counter));
+	EXPECT_EQ(43, *self->counter);
+}
+
+TEST_F(hmm_advice_atomics, none_fails_them_on_what_is_mapped_already)
+{
+	EXPECT_EQ(0, atomic_add(&self->gpu, self->counter));
+	ASSERT_EQ(0, advise_atomics(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_ATOMICS_NONE));
+	EXPECT_EQ(UNSUPPORTED, atomic_add(&self->gpu, self->counter));
+	EXPECT_EQ(1, *self->counter);
+}
+
+TEST_F(hmm_advice_atomics, none_fails_them_on_what_neighbours_and_prefetch_mapped)
+{
+	/* One page of a window. */
+	ASSERT_EQ(0, advise_atomics(&self->gpu, self->counter, page_size,
+				    DRM_DUMMY_GPU_ATOMICS_NONE));
+	EXPECT_EQ(0, gpu_store(&self->gpu, (char *)self->counter + page_size, 1));
+	EXPECT_EQ(UNSUPPORTED, atomic_add(&self->gpu, self->counter));
+	ASSERT_EQ(0, dummy_migrate(self->gpu.vm, self->mem, SIZE, DRM_DUMMY_GPU_PLACE_DEVICE,
+				   DRM_DUMMY_GPU_MIGRATE_MAP | DRM_DUMMY_GPU_MIGRATE_WRITE, NULL));
+	EXPECT_EQ(UNSUPPORTED, atomic_add(&self->gpu, self->counter));
+	EXPECT_EQ(0, atomic_add(&self->gpu, (char *)self->counter + page_size));
+	EXPECT_EQ(2, word((char *)self->counter + page_size));
+	EXPECT_EQ(0, *self->counter);
+}
+
+TEST_F(hmm_advice, atomics_that_fail_are_gone_with_the_mapping)
+{
+	ASSERT_EQ(0, advise_atomics(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_ATOMICS_NONE));
+	ASSERT_EQ(self->mem, remap(self->mem, SIZE));
+	EXPECT_EQ(0, atomic_add(&self->gpu, self->mem));
+	EXPECT_EQ(pattern(2, 0) + 1, word(self->mem));
+}
+
+TEST_F(hmm_advice, device_atomics_on_shared_memory_fail)
+{
+	char *mem = must_map(_metadata, HUGE_SIZE, PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS, -1);
+
+	ASSERT_EQ(0, advise_atomics(&self->gpu, mem, HUGE_SIZE, DRM_DUMMY_GPU_ATOMICS_DEVICE));
+	EXPECT_EQ(0, gpu_store(&self->gpu, mem, 1));
+	EXPECT_EQ(UNSUPPORTED, atomic_add(&self->gpu, mem));
+	EXPECT_EQ(1, word(mem));
+}
+
+TEST_F(hmm_advice, device_atomics_on_memory_that_does_not_move_fail)
+{
+	if (madvise(self->mem, SIZE, MADV_MERGEABLE))
+		SKIP(return, "needs KSM");
+	ASSERT_EQ(0, advise_atomics(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_ATOMICS_DEVICE));
+	EXPECT_EQ(UNSUPPORTED, atomic_add(&self->gpu, self->mem));
+	ASSERT_EQ(0, advise_atomics(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_ATOMICS_SYSTEM));
+	EXPECT_EQ(0, atomic_add(&self->gpu, self->mem));
+	EXPECT_EQ(pattern(1, 0) + 1, word(self->mem));
+}
+
 /* ---- Changes of mind ------------------------------------------------------ */
 
 /* A thread that wishes something, and the next moment something else. */
@@ -353,6 +580,7 @@ static void *waver(void *arg)
 		{ DRM_DUMMY_GPU_ADVICE_GRANULARITY, 13 },
 		{ DRM_DUMMY_GPU_ADVICE_READ_MOSTLY, 0 },
 		{ DRM_DUMMY_GPU_ADVICE_PLACE, DRM_DUMMY_GPU_PLACE_SYSTEM },
+		{ DRM_DUMMY_GPU_ADVICE_ATOMICS, DRM_DUMMY_GPU_ATOMICS_NONE },
 		{ DRM_DUMMY_GPU_ADVICE_RESET, 0 },
 	};
 	struct waverer *waverer = arg;

@@ -662,7 +662,7 @@ TEST_F(hmm_uapi, advise_refuses_bad_arguments)
 	EXPECT_BAD(ADVISE, good, vm_id, 0, ENOENT);
 	EXPECT_BAD(ADVISE, good, vm_id, 99999, ENOENT);
 	EXPECT_BAD(ADVISE, good, vm_id, dummy_vm_id(self->bo_vm), EINVAL);
-	EXPECT_BAD(ADVISE, good, advice, DRM_DUMMY_GPU_ADVICE_READ_MOSTLY + 1, EINVAL);
+	EXPECT_BAD(ADVISE, good, advice, DRM_DUMMY_GPU_ADVICE_ATOMICS + 1, EINVAL);
 	EXPECT_BAD(ADVISE, good, advice, UINT32_MAX, EINVAL);
 	EXPECT_BAD(ADVISE, good, value, DRM_DUMMY_GPU_PLACE_PEER, EINVAL);
 	EXPECT_BAD(ADVISE, good, value, DRM_DUMMY_GPU_PLACE_PEER + 1, EINVAL);
@@ -672,6 +672,9 @@ TEST_F(hmm_uapi, advise_refuses_bad_arguments)
 	EXPECT_BAD(ADVISE, good, advice, DRM_DUMMY_GPU_ADVICE_THP, EINVAL);
 	EXPECT_BAD(ADVISE, good, advice, DRM_DUMMY_GPU_ADVICE_READ_MOSTLY, EINVAL);
 	EXPECT_BAD(ADVISE, good, advice, DRM_DUMMY_GPU_ADVICE_GRANULARITY, EINVAL);
+	good.advice = DRM_DUMMY_GPU_ADVICE_ATOMICS;
+	EXPECT_BAD(ADVISE, good, value, DRM_DUMMY_GPU_ATOMICS_NONE + 1, EINVAL);
+	EXPECT_BAD(ADVISE, good, value, ALL_ONES, EINVAL);
 	good.advice = DRM_DUMMY_GPU_ADVICE_GRANULARITY;
 	good.value = __builtin_ctzl(HUGE_SIZE);
 	EXPECT_EQ(0, call(self->fd, DRM_IOCTL_DUMMY_GPU_ADVISE, &good));

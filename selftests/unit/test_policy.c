@@ -22,12 +22,14 @@ static struct hmmc_facts facts_nr(unsigned int nr)
 		.nr_faults = (nr >> 7) & 3,
 		.granularity = granularities[(nr >> 9) & 3],
 		.read_mostly = (nr >> 11) & 1,
+		/* Only writes ask for that. */
+		.device_only = (nr >> 12) & (nr >> 4) & 1,
 		.page = (nr * 37) % WINDOW,
 		.window_pages = WINDOW,
 	};
 }
 
-#define NR_FACTS	4096
+#define NR_FACTS	8192
 
 typedef bool rule_fn(const struct hmmc_facts *facts, const struct hmmc_decision *decision);
 
@@ -72,7 +74,7 @@ static void served_block_is_aligned_and_inside(void)
 static bool wish_to_stay_is_honoured_rule(const struct hmmc_facts *facts,
 					  const struct hmmc_decision *decision)
 {
-	return facts->wish != HMMC_WISH_STAY || !decision->migrate;
+	return facts->wish != HMMC_WISH_STAY || facts->device_only || !decision->migrate;
 }
 
 static bool only_wish_for_device_insists_rule(const struct hmmc_facts *facts,
@@ -154,6 +156,7 @@ static bool large_page_is_served_whole_rule(const struct hmmc_facts *facts,
 					    const struct hmmc_decision *decision)
 {
 	return facts->state != HMMC_STATE_SYSTEM_HUGE || facts->granularity ||
+	       (facts->device_only && facts->wish == HMMC_WISH_STAY) ||
 	       decision->nr == facts->window_pages;
 }
 
@@ -181,13 +184,26 @@ static void read_mostly_memory_moves_for_writes_only(void)
 	holds_always(read_mostly_memory_moves_for_writes_only_rule);
 }
 
+static bool access_for_the_device_only_moves_rule(const struct hmmc_facts *facts,
+						  const struct hmmc_decision *decision)
+{
+	if (!facts->device_only || facts->cow || facts->state == HMMC_STATE_DEVICE)
+		return true;
+	return decision->migrate && (facts->wish != HMMC_WISH_STAY || decision->nr == 1);
+}
+
+static void access_for_the_device_only_moves(void)
+{
+	holds_always(access_for_the_device_only_moves_rule);
+}
+
 /* Cut the window in halves, and again the half with the page, until it is as small. */
 static bool granularity_is_honoured_rule(const struct hmmc_facts *facts,
 					 const struct hmmc_decision *decision)
 {
 	unsigned int first = 0, nr = facts->window_pages;
 
-	if (!facts->granularity)
+	if (!facts->granularity || (facts->device_only && facts->wish == HMMC_WISH_STAY))
 		return true;
 	while (nr > facts->granularity) {
 		nr /= 2;
@@ -240,6 +256,7 @@ static const struct tap_test tests[] = {
 	{ "shared_page_is_not_moved_to_be_written", shared_page_is_not_moved_to_be_written },
 	{ "large_page_is_served_whole", large_page_is_served_whole },
 	{ "read_mostly_memory_moves_for_writes_only", read_mostly_memory_moves_for_writes_only },
+	{ "access_for_the_device_only_moves", access_for_the_device_only_moves },
 	{ "granularity_is_honoured", granularity_is_honoured },
 	{ "granularity_changes_nothing_else", granularity_changes_nothing_else },
 	{ "small_windows_are_not_overrun", small_windows_are_not_overrun },

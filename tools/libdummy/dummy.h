@@ -464,8 +464,9 @@ int dummy_stream_words(struct dummy_stream *s, const uint64_t *words,
 
 /**
  * dummy_advise() - state a wish for a span of process memory
- * @value: enum drm_dummy_gpu_place for ADVICE_PLACE, log2 of bytes for
- *	ADVICE_GRANULARITY; see enum drm_dummy_gpu_advice
+ * @value: enum drm_dummy_gpu_place for ADVICE_PLACE, enum drm_dummy_gpu_atomics
+ *	for ADVICE_ATOMICS, log2 of bytes for ADVICE_GRANULARITY; see enum
+ *	drm_dummy_gpu_advice
  */
 int dummy_advise(struct dummy_vm *vm, const volatile void *start, size_t size,
 		 enum drm_dummy_gpu_advice advice, uint64_t value);

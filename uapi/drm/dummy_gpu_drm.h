@@ -468,7 +468,10 @@ enum drm_dummy_gpu_reason {
 	DRM_DUMMY_GPU_REASON_UNMAPPED,
 	/** @DRM_DUMMY_GPU_REASON_PERMISSION: the process itself may not make this access. */
 	DRM_DUMMY_GPU_REASON_PERMISSION,
-	/** @DRM_DUMMY_GPU_REASON_ATOMIC_UNSUPPORTED: atomics need private anonymous memory. */
+	/**
+	 * @DRM_DUMMY_GPU_REASON_ATOMIC_UNSUPPORTED: atomics need private anonymous
+	 * memory, and advice that allows them.
+	 */
 	DRM_DUMMY_GPU_REASON_ATOMIC_UNSUPPORTED,
 	/**
 	 * @DRM_DUMMY_GPU_REASON_MEMORY: the page is poisoned, guarded, in broken
@@ -608,19 +611,43 @@ enum drm_dummy_gpu_advice {
 	 * move it to the device. 0: reads are as good a reason as writes.
 	 */
 	DRM_DUMMY_GPU_ADVICE_READ_MOSTLY,
+	/**
+	 * @DRM_DUMMY_GPU_ADVICE_ATOMICS: how device atomics are done, enum
+	 * drm_dummy_gpu_atomics. The one advice that makes accesses fail.
+	 */
+	DRM_DUMMY_GPU_ADVICE_ATOMICS,
+};
+
+/**
+ * enum drm_dummy_gpu_atomics - how atomics of devices are done
+ */
+enum drm_dummy_gpu_atomics {
+	/**
+	 * @DRM_DUMMY_GPU_ATOMICS_SYSTEM: in device memory, or in system memory that
+	 * is made exclusive to the device meanwhile. Needs private anonymous memory.
+	 */
+	DRM_DUMMY_GPU_ATOMICS_SYSTEM = 0,
+	/**
+	 * @DRM_DUMMY_GPU_ATOMICS_DEVICE: in device memory only. An atomic moves its
+	 * page there, whatever PLACE says; if the page cannot move, or there is no
+	 * room, the job fails with ATOMIC_UNSUPPORTED.
+	 */
+	DRM_DUMMY_GPU_ATOMICS_DEVICE,
+	/** @DRM_DUMMY_GPU_ATOMICS_NONE: a job that does one fails: ATOMIC_UNSUPPORTED. */
+	DRM_DUMMY_GPU_ATOMICS_NONE,
 };
 
 /**
  * struct drm_dummy_gpu_advise - state a wish for a span of process memory
  *
- * Advice is a hint: it never fails an access. It belongs to the memory of the
+ * Advice is a hint: but for ATOMICS it never fails an access. It belongs to the memory of the
  * process, is seen by all its devices and vanishes with munmap. The span need
  * not be mapped now. If it fails, nothing has changed.
  *
  * -EINVAL: also a VM without SVM, a span beyond svm_end, and a @value that
  * @advice does not take: any but 0 for RESET, PEER for PLACE, above 1 for THP
  * and READ_MOSTLY, below page_size (but 0) or above huge_size for
- * GRANULARITY.
+ * GRANULARITY, above NONE for ATOMICS.
  * -EAGAIN: the span was being unmapped each time it was looked at; call again.
  */
 struct drm_dummy_gpu_advise {
