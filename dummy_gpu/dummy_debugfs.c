@@ -46,6 +46,7 @@ static void show_stats(struct seq_file *m, struct dummy_device *device)
 	seq_printf(m, "vram_total: %llu\n", stats.vram_total);
 	seq_printf(m, "vram_svm: %llu\n", stats.vram_svm);
 	seq_printf(m, "vram_bo: %llu\n", stats.vram_bo);
+	seq_printf(m, "vram_pinned: %llu\n", stats.vram_pinned);
 	seq_printf(m, "vram_bad: %llu\n", stats.vram_bad);
 	seq_printf(m, "migrated_in: %llu\n", stats.migrated_in);
 	seq_printf(m, "migrated_out: %llu\n", stats.migrated_out);
@@ -96,6 +97,8 @@ static void show_vms(struct seq_file *m, struct dummy_device *device)
 			   stats.pages_migrated, stats.pages_mapped, stats.pages_zapped);
 		seq_printf(m, "  invalidations %llu cow_breaks %llu exclusives %llu windows %llu\n",
 			   stats.invalidations, stats.cow_breaks, stats.exclusives, stats.windows);
+		seq_printf(m, "  vram_held %llu pin_refused %llu\n",
+			   stats.vram_held, stats.pin_refused);
 	}
 	mutex_unlock(&device->lock);
 }

@@ -312,6 +312,7 @@ void dummy_device_stats(struct dummy_device *device, struct drm_dummy_gpu_device
 		.device_faults = atomic64_read(&device->nr_faults),
 		.jobs_done = atomic64_read(&device->nr_jobs_done),
 		.jobs_failed = atomic64_read(&device->nr_jobs_failed),
+		.vram_pinned = from.vram_held,
 	};
 }
 

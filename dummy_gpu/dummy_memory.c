@@ -52,6 +52,7 @@ static_assert((int)DRM_DUMMY_GPU_ADVICE_THP == (int)HMMC_ADVICE_THP);
 static_assert((int)DRM_DUMMY_GPU_ADVICE_GRANULARITY == (int)HMMC_ADVICE_GRANULARITY);
 static_assert((int)DRM_DUMMY_GPU_ADVICE_READ_MOSTLY == (int)HMMC_ADVICE_READ_MOSTLY);
 static_assert((int)DRM_DUMMY_GPU_ADVICE_ATOMICS == (int)HMMC_ADVICE_ATOMICS);
+static_assert((int)DRM_DUMMY_GPU_ADVICE_PIN == (int)HMMC_ADVICE_PIN);
 static_assert((int)DRM_DUMMY_GPU_ATOMICS_SYSTEM == (int)HMMC_ATOMICS_SYSTEM);
 static_assert((int)DRM_DUMMY_GPU_ATOMICS_DEVICE == (int)HMMC_ATOMICS_DEVICE);
 static_assert((int)DRM_DUMMY_GPU_ATOMICS_NONE == (int)HMMC_ATOMICS_NONE);
@@ -70,6 +71,7 @@ static int check_advise(struct drm_device *drm, const struct drm_dummy_gpu_advis
 		[DRM_DUMMY_GPU_ADVICE_GRANULARITY] = HMMC_WINDOW_SHIFT,
 		[DRM_DUMMY_GPU_ADVICE_READ_MOSTLY] = 1,
 		[DRM_DUMMY_GPU_ADVICE_ATOMICS] = DRM_DUMMY_GPU_ATOMICS_NONE,
+		[DRM_DUMMY_GPU_ADVICE_PIN] = 1,
 	};
 
 	if (args->advice >= ARRAY_SIZE(max_value))

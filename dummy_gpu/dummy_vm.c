@@ -227,6 +227,8 @@ int dummy_vm_stats(struct drm_file *file, u32 id, struct drm_dummy_gpu_vm_stats 
 		.cow_breaks = from.cow_breaks,
 		.exclusives = from.exclusives,
 		.windows = from.windows,
+		.vram_pinned = from.vram_held,
+		.pin_refused = from.pin_refused,
 	};
 	return 0;
 }

@@ -47,7 +47,7 @@ static bool wishes_are_empty(const struct hmmc_wishes *wishes)
 {
 	return wishes->place == HMMC_PLACE_NONE && !wishes->no_thp &&
 	       !wishes->granularity && !wishes->read_mostly &&
-	       wishes->atomics == HMMC_ATOMICS_SYSTEM;
+	       wishes->atomics == HMMC_ATOMICS_SYSTEM && !wishes->pin;
 }
 
 static void node_cut(struct node *node, unsigned long start, unsigned long end)
@@ -241,6 +241,9 @@ static int add_changed(struct change *change, unsigned long start, unsigned long
 		break;
 	case HMMC_ADVICE_ATOMICS:
 		wishes.atomics = change->value;
+		break;
+	case HMMC_ADVICE_PIN:
+		wishes.pin = change->value;
 		break;
 	}
 	return add_node(change, start, end, &wishes);

@@ -89,6 +89,16 @@ extern struct list_head hmmc_devices;
  */
 bool hmmc_device_mirrored_mm(struct hmmc_device *device, unsigned int nr, struct mm_struct **mm);
 
+/* ---- account.c: what a process holds of a device ------------------------- */
+
+struct hmmc_account;
+
+/* Return: NULL if there is no memory. */
+struct hmmc_account *hmmc_account_create(struct hmmc_device *device);
+struct hmmc_account *hmmc_account_get(struct hmmc_account *account);
+/* The last reference lets go of all that is held. @account may be NULL. */
+void hmmc_account_put(struct hmmc_account *account);
+
 /* ---- stats.c: debugfs ---------------------------------------------------- */
 
 struct hmmc_attach;

@@ -50,7 +50,7 @@ static bool evict_one(struct hmmc_pool *pool, struct hmmc_scratch *scratch,
 	struct hmmc_chunk *chunk;
 	unsigned int nr;
 
-	chunk = hmmc_pool_close_victim(pool);
+	chunk = hmmc_pool_close_victim(pool, mode);
 	if (!chunk)
 		return false;
 

@@ -310,6 +310,7 @@ static void migrate_decided(struct service *service, const struct hmmc_decision 
 		.span.start = window->start + decision->first * PAGE_SIZE,
 		.span.end = window->start + (decision->first + decision->nr) * PAGE_SIZE,
 		.only = service->fault->addr,
+		.account = service->wishes.pin ? attach->account : NULL,
 		.flags = (decision->populate ? HMMC_MOVE_POPULATE : 0) |
 			 (service->thp ? HMMC_MOVE_THP : 0),
 	};

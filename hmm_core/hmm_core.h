@@ -322,6 +322,8 @@ struct hmmc_device_stats {
 	u64 vram_used;
 	/** @vram_pinned: bytes handed out by hmmc_frames_pin(). */
 	u64 vram_pinned;
+	/** @vram_held: bytes of chunks that eviction leaves to processes, see HMMC_ADVICE_PIN. */
+	u64 vram_held;
 	/** @vram_bad: bytes retired after memory errors. */
 	u64 vram_bad;
 	/** @migrated_in: pages moved into the device. */
@@ -362,8 +364,9 @@ void hmmc_device_stats(struct hmmc_device *device, struct hmmc_device_stats *sta
  * @device: the device
  * @size: bytes that should be free, U64_MAX for all
  *
- * Coldest chunks first. Works whatever became of the owning processes. Waits for
- * no mmap_lock: a large folio stays where all that map it are busy.
+ * Coldest chunks first, and none that is pinned by advice. Works whatever became
+ * of the owning processes. Waits for no mmap_lock: a large folio stays where all
+ * that map it are busy.
  *
  * Context: May sleep. Takes mmap_lock. Killable.
  * Return: bytes moved out.
@@ -458,6 +461,10 @@ struct hmmc_attach_stats {
 	u64 turned_away;
 	/** @windows: windows of the mirror now. */
 	u64 windows;
+	/** @vram_held: bytes that the process holds of the device, by any of its attaches. */
+	u64 vram_held;
+	/** @pin_refused: pages advised to be pinned that were over a limit, by any. */
+	u64 pin_refused;
 };
 
 /**
@@ -623,6 +630,8 @@ int hmmc_snapshot(struct hmmc_attach *attach, const struct hmmc_span *span,
  * @HMMC_ADVICE_READ_MOSTLY: 1: only writes move it to a device, reads map it where
  *	it is; 0: as policy says
  * @HMMC_ADVICE_ATOMICS: enum hmmc_atomics
+ * @HMMC_ADVICE_PIN: 1: once it has moved to a device, eviction leaves it there, within
+ *	the limits of the module parameters; 0: as all memory
  */
 enum hmmc_advice {
 	HMMC_ADVICE_RESET = 0,
@@ -631,6 +640,7 @@ enum hmmc_advice {
 	HMMC_ADVICE_GRANULARITY,
 	HMMC_ADVICE_READ_MOSTLY,
 	HMMC_ADVICE_ATOMICS,
+	HMMC_ADVICE_PIN,
 };
 
 /**

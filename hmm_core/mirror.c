@@ -108,6 +108,24 @@ static struct hmmc_mirror *mirror_get(struct mm_struct *mm)
 	return mirror;
 }
 
+/* What a process holds counts once, however many page tables it has on the device. */
+static void share_account(struct hmmc_mirror *mirror, struct hmmc_attach *attach)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&mirrors_lock);
+
+	for (i = 0; i < HMMC_MAX_ATTACHES; i++) {
+		struct hmmc_attach *other = mirror->attaches[i];
+
+		if (!other || other == attach || other->device != attach->device)
+			continue;
+		hmmc_account_put(attach->account);
+		attach->account = hmmc_account_get(other->account);
+		return;
+	}
+}
+
 static int attach_add(struct hmmc_mirror *mirror, struct hmmc_attach *attach)
 {
 	unsigned int i;
@@ -121,6 +139,7 @@ static int attach_add(struct hmmc_mirror *mirror, struct hmmc_attach *attach)
 		attach->index = i;
 		WRITE_ONCE(mirror->attaches[i], attach);
 		mirror->nr_attaches++;
+		share_account(mirror, attach);
 		return 0;
 	}
 	return -ENOSPC;
@@ -146,21 +165,26 @@ struct hmmc_attach *hmmc_mirror_attach(struct hmmc_device *device, struct mm_str
 		goto err_exit;
 	attach->device = device;
 	attach->priv = priv;
+	attach->account = hmmc_account_create(device);
+	if (!attach->account)
+		goto err_free;
 
 	scoped_guard(mutex, &mirrors_lock) {
 		mirror = mirror_get(mm);
 		ret = IS_ERR(mirror) ? PTR_ERR(mirror) : attach_add(mirror, attach);
 	}
-	if (ret) {
-		kfree(attach);
-		goto err_exit;
-	}
+	if (ret)
+		goto err_put_account;
 	scoped_guard(mutex, &device->attaches_lock)
 		list_add_tail(&attach->link, &device->attaches);
 	hmmc_stats_add_attach(attach);
 	hmmc_device_exit(device, idx);
 	return attach;
 
+err_put_account:
+	hmmc_account_put(attach->account);
+err_free:
+	kfree(attach);
 err_exit:
 	hmmc_device_exit(device, idx);
 	return ERR_PTR(ret);
@@ -186,6 +210,7 @@ void hmmc_mirror_detach(struct hmmc_attach *attach)
 	}
 	if (last)
 		mirror_destroy(mirror);
+	hmmc_account_put(attach->account);
 	kfree(attach);
 }
 EXPORT_SYMBOL_GPL(hmmc_mirror_detach);

@@ -44,6 +44,7 @@ struct hmmc_attach {
 	unsigned int index;		/* in mirror->attaches and window->views */
 	void *priv;
 	struct list_head link;		/* device->attaches */
+	struct hmmc_account *account;	/* shared with others of this mirror and device */
 	struct dentry *debugfs;
 	atomic64_t count[HMMC_ATTACH_NR_COUNTS];
 };
@@ -230,6 +231,7 @@ void hmmc_advices_destroy(struct hmmc_advices *advices);
  * @no_thp: no 2 MiB device folios
  * @read_mostly: only writes move it to a device
  * @atomics: how devices do atomics there
+ * @pin: eviction leaves it alone in device memory
  * @granularity: log2 of the bytes a device fault serves; 0: as policy says
  */
 struct hmmc_wishes {
@@ -238,6 +240,7 @@ struct hmmc_wishes {
 	bool no_thp;
 	bool read_mostly;
 	enum hmmc_atomics atomics;
+	bool pin;
 	u8 granularity;
 };
 

@@ -169,6 +169,31 @@ static unsigned int move_vma_in(struct hmmc_batch *batch, struct hmmc_move *move
 	return moved;
 }
 
+/* What a process may not hold, it gets as everybody does. */
+static unsigned long reserve_chunk(struct hmmc_batch *batch, struct hmmc_account *account)
+{
+	unsigned long pfn = hmmc_pool_reserve_chunk(batch->pool, account);
+
+	if (pfn || !account)
+		return pfn;
+	pfn = hmmc_pool_reserve_chunk(batch->pool, NULL);
+	if (pfn)
+		hmmc_account_refuse(account, HMMC_WINDOW_PAGES);
+	return pfn;
+}
+
+static unsigned int reserve_small(struct hmmc_batch *batch, struct hmmc_account *account)
+{
+	unsigned int nr = hmmc_pool_reserve(batch->pool, account, batch->pfns, batch->nr_pages);
+	unsigned int more;
+
+	if (nr == batch->nr_pages || !account)
+		return nr;
+	more = hmmc_pool_reserve(batch->pool, NULL, batch->pfns + nr, batch->nr_pages - nr);
+	hmmc_account_refuse(account, more);
+	return nr + more;
+}
+
 static void reserve_frames(struct hmmc_batch *batch, struct hmmc_move *move)
 {
 	unsigned long pfn = 0;
@@ -177,11 +202,10 @@ static void reserve_frames(struct hmmc_batch *batch, struct hmmc_move *move)
 		return;
 	if ((move->flags & HMMC_MOVE_THP) && batch->nr_pages == HMMC_WINDOW_PAGES &&
 	    !hmmc_inject("chunk"))
-		pfn = hmmc_pool_reserve_chunk(batch->pool);
+		pfn = reserve_chunk(batch, move->account);
 	if (!pfn) {
 		if (!hmmc_inject("frames"))
-			batch->nr_spare = hmmc_pool_reserve(batch->pool, batch->pfns,
-							    batch->nr_pages);
+			batch->nr_spare = reserve_small(batch, move->account);
 		return;
 	}
 	batch->whole_chunk = true;

@@ -36,7 +36,7 @@ static u64 nr_free(const struct hmmc_pool *pool)
 {
 	lockdep_assert_held(&pool->lock);
 
-	return pool->nr_frames - pool->nr_used - pool->nr_pinned - pool->nr_bad;
+	return pool->nr_frames - pool->nr_used - pool->nr_pinned - pool->nr_bad - pool->nr_idle;
 }
 
 void hmmc_pool_tell_room(struct hmmc_pool *pool)
@@ -47,12 +47,54 @@ void hmmc_pool_tell_room(struct hmmc_pool *pool)
 		schedule_work(&pool->readmit);
 }
 
+/* No process has anything there, but broken frames may be left. */
+static bool is_unused(const struct hmmc_pool *pool, const struct hmmc_chunk *chunk)
+{
+	return !chunk->nr_used ||
+	       (pool->has_bad && bitmap_equal(chunk->used, chunk->bad, HMMC_WINDOW_PAGES));
+}
+
+static void chunk_hold(struct hmmc_pool *pool, struct hmmc_chunk *chunk,
+		       struct hmmc_account *account)
+{
+	lockdep_assert_held(&pool->lock);
+
+	chunk->holder = account;
+	account->nr_chunks++;
+	pool->nr_held++;
+	pool->nr_idle += nr_free_in(chunk);
+}
+
+static void chunk_let_go(struct hmmc_pool *pool, struct hmmc_chunk *chunk)
+{
+	lockdep_assert_held(&pool->lock);
+
+	pool->nr_idle -= nr_free_in(chunk);
+	pool->nr_held--;
+	chunk->holder->nr_chunks--;
+	chunk->holder = NULL;
+	/* Not on the list of its state any more. */
+	if (chunk->state == HMMC_CHUNK_OPEN)
+		chunk->state = HMMC_CHUNK_BUDDY;
+}
+
+/* Frames are used, or with a negative @nr given back. */
+static void chunk_use(struct hmmc_pool *pool, struct hmmc_chunk *chunk, int nr)
+{
+	chunk->nr_used += nr;
+	if (chunk->holder)
+		pool->nr_idle -= nr;
+}
+
 /* Put a chunk where its fill level says; the caller changed nr_used. */
 static void chunk_refile(struct hmmc_pool *pool, struct hmmc_chunk *chunk)
 {
 	enum hmmc_chunk_state state = fill_state(chunk);
 
 	lockdep_assert_held(&pool->lock);
+
+	if (chunk->holder && is_unused(pool, chunk))
+		chunk_let_go(pool, chunk);
 
 	if (chunk->state == state)
 		return;
@@ -73,7 +115,7 @@ static void chunk_refile(struct hmmc_pool *pool, struct hmmc_chunk *chunk)
 		list_add(&chunk->link, &pool->empty);
 		hmmc_pool_tell_room(pool);
 	} else if (state == HMMC_CHUNK_OPEN) {
-		list_add(&chunk->link, &pool->open);
+		list_add(&chunk->link, chunk->holder ? &chunk->holder->open : &pool->open);
 	}
 }
 
@@ -94,7 +136,7 @@ static unsigned int chunk_take(struct hmmc_pool *pool, struct hmmc_chunk *chunk,
 		__set_bit(i, chunk->used);
 		pfns[taken++] = first_pfn + i++;
 	}
-	chunk->nr_used += taken;
+	chunk_use(pool, chunk, taken);
 	chunk->referenced = true;
 	pool->nr_used += taken;
 	return taken;
@@ -142,43 +184,69 @@ static bool refill_empty(struct hmmc_pool *pool)
 	return false;
 }
 
-unsigned int hmmc_pool_reserve(struct hmmc_pool *pool, unsigned long *pfns, unsigned int nr)
+/* An empty chunk for @account, which may be NULL, if it may have one. */
+static struct hmmc_chunk *find_empty(struct hmmc_pool *pool, struct hmmc_account *account)
+{
+	lockdep_assert_held(&pool->lock);
+
+	if (account && !hmmc_account_may_grow(account))
+		return NULL;
+	return list_first_entry_or_null(&pool->empty, struct hmmc_chunk, link);
+}
+
+/* Where to take the next of @nr frames. */
+static struct hmmc_chunk *find_chunk(struct hmmc_pool *pool, struct hmmc_account *account,
+				     unsigned int nr)
+{
+	struct list_head *open = account ? &account->open : &pool->open;
+	struct hmmc_chunk *empty = find_empty(pool, account);
+
+	/* A large request is better off with a chunk of its own. */
+	if (!list_empty(open) && (nr < HMMC_WINDOW_PAGES || !empty))
+		return list_first_entry(open, struct hmmc_chunk, link);
+	if (empty && account)
+		chunk_hold(pool, empty, account);
+	return empty;
+}
+
+unsigned int hmmc_pool_reserve(struct hmmc_pool *pool, struct hmmc_account *account,
+			       unsigned long *pfns, unsigned int nr)
 {
 	unsigned int taken = 0;
 	unsigned long flags;
+	bool may_grow;
 
 	do {
 		spin_lock_irqsave(&pool->lock, flags);
 		while (taken < nr) {
-			struct hmmc_chunk *chunk;
+			struct hmmc_chunk *chunk = find_chunk(pool, account, nr - taken);
 
-			/* A large request is better off with a chunk of its own. */
-			if (!list_empty(&pool->open) &&
-			    (nr - taken < HMMC_WINDOW_PAGES || list_empty(&pool->empty)))
-				chunk = list_first_entry(&pool->open, struct hmmc_chunk, link);
-			else if (!list_empty(&pool->empty))
-				chunk = list_first_entry(&pool->empty, struct hmmc_chunk, link);
-			else
+			if (!chunk)
 				break;
 			taken += chunk_take(pool, chunk, pfns + taken, nr - taken);
 			chunk_refile(pool, chunk);
 		}
+		may_grow = !account || hmmc_account_may_grow(account);
 		spin_unlock_irqrestore(&pool->lock, flags);
-	} while (taken < nr && refill_empty(pool));
+	} while (taken < nr && may_grow && refill_empty(pool));
 
 	return taken;
 }
 
-unsigned long hmmc_pool_reserve_chunk(struct hmmc_pool *pool)
+unsigned long hmmc_pool_reserve_chunk(struct hmmc_pool *pool, struct hmmc_account *account)
 {
 	struct hmmc_chunk *chunk;
 	unsigned long flags;
+	bool may_grow;
 
 	do {
 		spin_lock_irqsave(&pool->lock, flags);
-		list_for_each_entry(chunk, &pool->empty, link) {
+		chunk = find_empty(pool, account);
+		if (chunk) {
+			if (account)
+				chunk_hold(pool, chunk, account);
 			bitmap_fill(chunk->used, HMMC_WINDOW_PAGES);
-			chunk->nr_used = HMMC_WINDOW_PAGES;
+			chunk_use(pool, chunk, HMMC_WINDOW_PAGES);
 			chunk->huge = true;
 			chunk->referenced = true;
 			pool->nr_used += HMMC_WINDOW_PAGES;
@@ -186,8 +254,9 @@ unsigned long hmmc_pool_reserve_chunk(struct hmmc_pool *pool)
 			spin_unlock_irqrestore(&pool->lock, flags);
 			return hmmc_chunk_first_pfn(chunk);
 		}
+		may_grow = !account || hmmc_account_may_grow(account);
 		spin_unlock_irqrestore(&pool->lock, flags);
-	} while (refill_empty(pool));
+	} while (may_grow && refill_empty(pool));
 
 	return 0;
 }
@@ -224,7 +293,7 @@ static void chunk_give(struct hmmc_pool *pool, struct hmmc_chunk *chunk,
 	bitmap_clear(chunk->used, first, nr);
 	if (unlikely(pool->has_bad))
 		given = keep_bad(pool, chunk, first, nr);
-	chunk->nr_used -= given;
+	chunk_use(pool, chunk, -given);
 	pool->nr_used -= nr;
 	chunk_refile(pool, chunk);
 }
@@ -319,7 +388,7 @@ void hmmc_pool_retire(struct hmmc_block *block, unsigned long pfn)
 			return;
 		/* A used frame is counted when it comes back, see chunk_give(). */
 		if (chunk->state != HMMC_CHUNK_BUDDY && !__test_and_set_bit(i, chunk->used)) {
-			chunk->nr_used++;
+			chunk_use(pool, chunk, 1);
 			pool->nr_bad++;
 			chunk_refile(pool, chunk);
 		}
@@ -370,21 +439,17 @@ u64 hmmc_pool_nr_free(struct hmmc_pool *pool)
 	return nr_free(pool);
 }
 
-/* Nothing in it can be moved: broken frames stay. */
-static bool is_all_bad(const struct hmmc_pool *pool, const struct hmmc_chunk *chunk)
+struct hmmc_chunk *hmmc_pool_close_victim(struct hmmc_pool *pool, enum hmmc_evict_mode mode)
 {
-	return pool->has_bad && bitmap_equal(chunk->used, chunk->bad, HMMC_WINDOW_PAGES);
-}
-
-struct hmmc_chunk *hmmc_pool_close_victim(struct hmmc_pool *pool)
-{
+	bool respect = mode != HMMC_EVICT_STUBBORN;
 	struct hmmc_chunk *chunk, *spared = NULL, *victim = NULL;
 
 	guard(spinlock_irqsave)(&pool->lock);
 	list_for_each_entry(chunk, &pool->clock, clock) {
 		struct hmmc_victim facts = {
 			.referenced = READ_ONCE(chunk->referenced),
-			.closed = chunk->state == HMMC_CHUNK_CLOSED || is_all_bad(pool, chunk),
+			.closed = chunk->state == HMMC_CHUNK_CLOSED || is_unused(pool, chunk),
+			.held = chunk->holder && respect,
 		};
 
 		switch (hmmc_victim_judge(&facts)) {
@@ -428,6 +493,23 @@ void hmmc_pool_reopen(struct hmmc_chunk *chunk)
 	/* Neither of the states it can be filed under. */
 	chunk->state = HMMC_CHUNK_BUDDY;
 	chunk_refile(pool, chunk);
+}
+
+void hmmc_pool_let_go(struct hmmc_account *account)
+{
+	struct hmmc_pool *pool = account->pool;
+	struct hmmc_chunk *chunk;
+
+	lockdep_assert_held(&pool->lock);
+
+	if (!account->nr_chunks)
+		return;
+	list_for_each_entry(chunk, &pool->clock, clock) {
+		if (chunk->holder != account)
+			continue;
+		chunk_let_go(pool, chunk);
+		chunk_refile(pool, chunk);
+	}
 }
 
 /* ---- Frames for the driver's own use ------------------------------------- */

@@ -66,7 +66,9 @@ struct hmmc_chunk {
 	bool referenced;
 	/* CPU faults since it was opened; sizes the fault-around. */
 	unsigned int nr_cpu_faults;
-	/* On pool->empty or pool->open. */
+	/* Whose pinned frames are here, and nobody else's; or NULL. */
+	struct hmmc_account *holder;
+	/* On pool->empty, pool->open or holder->open. */
 	struct list_head link;
 	/* On pool->clock from the first frame to the last. */
 	struct list_head clock;
@@ -164,6 +166,8 @@ struct hmmc_pool {
 	u64 nr_used;
 	u64 nr_pinned;
 	u64 nr_bad;
+	u64 nr_held;			/* chunks with a holder */
+	u64 nr_idle;			/* free frames in those, only for their holder */
 	bool has_bad;			/* never cleared: skips looking at every frame */
 	struct hmmc_pace pace;		/* of evictions for faults, see room.c */
 	bool turned_away;		/* there are views to readmit where there is room */
@@ -190,10 +194,14 @@ static inline void hmmc_pool_count(struct hmmc_pool *pool, enum hmmc_pool_count 
  * the last folio_put(), which ends in hmmc_pool_free().
  */
 
-/* Take up to @nr frames, contiguous where it is easy. Return: how many. */
-unsigned int hmmc_pool_reserve(struct hmmc_pool *pool, unsigned long *pfns, unsigned int nr);
+/*
+ * Take up to @nr frames, contiguous where it is easy; with @account, which may be
+ * NULL, only such as it may hold. Return: how many.
+ */
+unsigned int hmmc_pool_reserve(struct hmmc_pool *pool, struct hmmc_account *account,
+			       unsigned long *pfns, unsigned int nr);
 /* Take a whole chunk. Return: its first PFN, or 0. */
-unsigned long hmmc_pool_reserve_chunk(struct hmmc_pool *pool);
+unsigned long hmmc_pool_reserve_chunk(struct hmmc_pool *pool, struct hmmc_account *account);
 void hmmc_pool_release(struct hmmc_pool *pool, const unsigned long *pfns, unsigned int nr);
 /* Frames of one chunk come back. Any context. */
 void hmmc_pool_free(struct hmmc_block *block, unsigned long pfn, unsigned int nr);
@@ -221,17 +229,42 @@ static inline bool hmmc_pool_is_bad(struct hmmc_block *block, unsigned long pfn,
 bool hmmc_pool_has_good(struct hmmc_pool *pool);
 /* The device uses the memory at byte offset @offset. */
 void hmmc_pool_touch(struct hmmc_pool *pool, u64 offset);
-/* Frames that are neither used nor pinned nor bad. */
+/* Frames that are neither used nor pinned nor bad, nor kept for somebody. */
 u64 hmmc_pool_nr_free(struct hmmc_pool *pool);
 /* If there is much room, start pool->readmit for those who were turned away. */
 void hmmc_pool_tell_room(struct hmmc_pool *pool);
 
-/* Pick the coldest chunk and close it. Return: NULL if none can be evicted. */
-struct hmmc_chunk *hmmc_pool_close_victim(struct hmmc_pool *pool);
+/*
+ * Pick the coldest chunk and close it. One that is held is picked only if @mode is
+ * STUBBORN. Return: NULL if none can be evicted.
+ */
+struct hmmc_chunk *hmmc_pool_close_victim(struct hmmc_pool *pool, enum hmmc_evict_mode mode);
 /* The frames of @chunk that are in use and not broken, as a bitmap. Return: how many. */
 unsigned int hmmc_pool_used(struct hmmc_chunk *chunk, unsigned long *used);
 /* Hand out frames of a closed chunk again. */
 void hmmc_pool_reopen(struct hmmc_chunk *chunk);
+
+/* Under pool->lock: chunks of the account are everybody's again. */
+void hmmc_pool_let_go(struct hmmc_account *account);
+
+/* ---- account.c: limits --------------------------------------------------- */
+
+/**
+ * struct hmmc_account - what a process holds of a device
+ *
+ * Guarded by pool->lock.
+ */
+struct hmmc_account {
+	struct hmmc_pool *pool;
+	unsigned int nr_users;		/* attaches */
+	u64 nr_chunks;
+	u64 nr_refused;			/* pages that went into ordinary frames instead */
+	struct list_head open;		/* its chunks with free frames */
+};
+
+/* Under pool->lock: whether it may hold one chunk more. */
+bool hmmc_account_may_grow(const struct hmmc_account *account);
+void hmmc_account_refuse(struct hmmc_account *account, unsigned int nr);
 
 /* ---- reserve.c: system pages --------------------------------------------- */
 
@@ -300,6 +333,7 @@ struct hmmc_scratch {
  * @mm: the address space, held by mmget()
  * @span: page aligned
  * @only: an address in it: move nothing outside the VMA of that; or 0
+ * @account: in: who holds the frames, or NULL
  * @flags: HMMC_MOVE_*
  * @results: enum hmmc_result per page, or NULL; BUSY stands for "stayed, ask core mm why"
  * @nr_moved: returned
@@ -309,6 +343,7 @@ struct hmmc_move {
 	struct mm_struct *mm;
 	struct hmmc_span span;
 	unsigned long only;
+	struct hmmc_account *account;
 	unsigned int flags;
 	u8 *results;
 	unsigned int nr_moved;

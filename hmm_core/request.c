@@ -207,6 +207,7 @@ static int move_window(struct request *request, struct hmmc_window *window,
 		.pool = attach->device->pool,
 		.mm = attach->mirror->mm,
 		.span = *span,
+		.account = wishes.pin ? attach->account : NULL,
 		.flags = migrate->flags & HMMC_MIGRATE_POPULATE ? HMMC_MOVE_POPULATE : 0,
 	};
 	int ret = 0;
@@ -389,6 +390,7 @@ int hmmc_migrate(struct hmmc_attach *attach, struct hmmc_migrate *migrate)
 	}
 
 	while (!ret && left.start < left.end) {
+		struct hmmc_wishes wishes;
 		struct hmmc_span span;
 
 		/* Kill waits for us, and gaps may be many. */
@@ -404,6 +406,10 @@ int hmmc_migrate(struct hmmc_attach *attach, struct hmmc_migrate *migrate)
 		if (ret || left.start == left.end)
 			break;
 		span = first_window(&left);
+		/* What moves in together was advised the same. */
+		if (migrate->place == HMMC_PLACE_DEVICE)
+			span.end = hmmc_advice_run(attach->mirror->advices, span.start, span.end,
+						   &wishes);
 		ret = request_window(&request, &span);
 		left.start = span.end;
 		cond_resched();
@@ -558,6 +564,7 @@ static bool advice_is_good(enum hmmc_advice advice, u64 value)
 		       value == HMMC_PLACE_DEVICE;
 	case HMMC_ADVICE_THP:
 	case HMMC_ADVICE_READ_MOSTLY:
+	case HMMC_ADVICE_PIN:
 		return value <= 1;
 	case HMMC_ADVICE_ATOMICS:
 		return value <= HMMC_ATOMICS_NONE;

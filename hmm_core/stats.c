@@ -23,6 +23,7 @@ void hmmc_device_stats(struct hmmc_device *device, struct hmmc_device_stats *sta
 		stats->vram_total = pool->nr_frames << PAGE_SHIFT;
 		stats->vram_used = pool->nr_used << PAGE_SHIFT;
 		stats->vram_pinned = pool->nr_pinned << PAGE_SHIFT;
+		stats->vram_held = pool->nr_held << HMMC_WINDOW_SHIFT;
 		stats->vram_bad = pool->nr_bad << PAGE_SHIFT;
 	}
 	stats->migrated_in = atomic64_read(&pool->count[HMMC_POOL_MIGRATED_IN]);
@@ -52,6 +53,10 @@ void hmmc_attach_stats(struct hmmc_attach *attach, struct hmmc_attach_stats *sta
 	stats->exclusives = atomic64_read(&attach->count[HMMC_ATTACH_EXCLUSIVES]);
 	stats->turned_away = atomic64_read(&attach->count[HMMC_ATTACH_TURNED_AWAY]);
 	stats->windows = atomic_read(&attach->mirror->nr_windows);
+	scoped_guard(spinlock_irqsave, &attach->device->pool->lock) {
+		stats->vram_held = attach->account->nr_chunks << HMMC_WINDOW_SHIFT;
+		stats->pin_refused = attach->account->nr_refused;
+	}
 }
 EXPORT_SYMBOL_GPL(hmmc_attach_stats);
 
@@ -63,6 +68,7 @@ static int device_show(struct seq_file *seq, void *unused)
 	seq_printf(seq, "vram_total %llu\n", stats.vram_total);
 	seq_printf(seq, "vram_used %llu\n", stats.vram_used);
 	seq_printf(seq, "vram_pinned %llu\n", stats.vram_pinned);
+	seq_printf(seq, "vram_held %llu\n", stats.vram_held);
 	seq_printf(seq, "vram_bad %llu\n", stats.vram_bad);
 	seq_printf(seq, "migrated_in %llu\n", stats.migrated_in);
 	seq_printf(seq, "migrated_out %llu\n", stats.migrated_out);
@@ -95,6 +101,8 @@ static int attach_show(struct seq_file *seq, void *unused)
 	seq_printf(seq, "exclusives %llu\n", stats.exclusives);
 	seq_printf(seq, "turned_away %llu\n", stats.turned_away);
 	seq_printf(seq, "windows %llu\n", stats.windows);
+	seq_printf(seq, "vram_held %llu\n", stats.vram_held);
+	seq_printf(seq, "pin_refused %llu\n", stats.pin_refused);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(attach);

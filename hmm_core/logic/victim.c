@@ -7,7 +7,7 @@
 
 enum hmmc_victim_verdict hmmc_victim_judge(const struct hmmc_victim *victim)
 {
-	if (victim->closed)
+	if (victim->closed || victim->held)
 		return HMMC_VICTIM_SKIP;
 	if (victim->referenced)
 		return HMMC_VICTIM_SPARE;

@@ -11,10 +11,12 @@
  * struct hmmc_victim - what is known of a chunk under the clock hand
  * @referenced: used since the hand last passed
  * @closed: somebody is evicting it already
+ * @held: pinned by a process, and this eviction respects that
  */
 struct hmmc_victim {
 	bool referenced;
 	bool closed;
+	bool held;
 };
 
 /**

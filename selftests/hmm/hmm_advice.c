@@ -558,6 +558,287 @@ TEST_F(hmm_advice, device_atomics_on_memory_that_does_not_move_fail)
 	EXPECT_EQ(pattern(1, 0) + 1, word(self->mem));
 }
 
+/* ---- Pin ------------------------------------------------------------------ */
+
+#define PIN_PARAMETER	"/sys/module/hmm_core/parameters/pin_process_percent"
+#define MAX_BOS		512
+
+static int pin(struct gpu *gpu, const volatile void *start, size_t size)
+{
+	return advise(gpu, start, size, DRM_DUMMY_GPU_ADVICE_PIN, 1);
+}
+
+static int evict_all(struct gpu *gpu)
+{
+	return dummy_evict(gpu->dev, UINT64_MAX, NULL);
+}
+
+FIXTURE(hmm_advice_pin) {
+	struct gpu gpu;
+	char *mem, *other;
+	char limit[16];
+};
+
+FIXTURE_VARIANT(hmm_advice_pin) {
+	enum mem_kind kind;
+};
+
+FIXTURE_VARIANT_ADD(hmm_advice_pin, pte) { .kind = MEM_PTE };
+FIXTURE_VARIANT_ADD(hmm_advice_pin, thp) { .kind = MEM_THP };
+
+FIXTURE_SETUP(hmm_advice_pin)
+{
+	setup_gpu(_metadata, &self->gpu, 0);
+	snprintf(self->limit, sizeof(self->limit), "%lld", file_read(PIN_PARAMETER));
+	self->mem = must_alloc(_metadata, SIZE, variant->kind);
+	self->other = must_alloc(_metadata, SIZE, variant->kind);
+	pattern_fill(self->mem, SIZE, 1);
+	pattern_fill(self->other, SIZE, 2);
+	if (!mem_is_kind(self->mem, SIZE, variant->kind) ||
+	    !mem_is_kind(self->other, SIZE, variant->kind))
+		SKIP(_exit(0), NO_HUGE);
+	ASSERT_EQ(0, pin(&self->gpu, self->mem, SIZE));
+}
+
+FIXTURE_TEARDOWN(hmm_advice_pin)
+{
+	file_write(PIN_PARAMETER, self->limit);
+	mem_free_all();
+	EXPECT_TRUE(eventually(gpu_device_stats(&self->gpu).vram_pinned ==
+			       self->gpu.base.vram_pinned));
+	teardown_gpu(_metadata, &self->gpu);
+}
+
+TEST_F(hmm_advice_pin, eviction_leaves_it_and_takes_the_rest)
+{
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, SIZE));
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->other, SIZE));
+	EXPECT_EQ(SIZE, gpu_vm_stats(&self->gpu).vram_pinned);
+	EXPECT_EQ(0, gpu_vm_stats(&self->gpu).pin_refused);
+	EXPECT_EQ(0, evict_all(&self->gpu));
+	EXPECT_EQ(SIZE / page_size, in_device(self->mem, SIZE));
+	EXPECT_EQ(0, in_device(self->other, SIZE));
+	EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, self->mem, SIZE, 1));
+	EXPECT_EQ(0, pattern_bad(self->other, SIZE, 2));
+}
+
+TEST_F(hmm_advice_pin, device_fault_pins_as_a_request_does)
+{
+	ASSERT_EQ(0, gpu_pattern_fill(&self->gpu, self->mem, SIZE, 3));
+	EXPECT_EQ(0, evict_all(&self->gpu));
+	EXPECT_EQ(SIZE / page_size, in_device(self->mem, SIZE));
+	EXPECT_EQ(0, pattern_bad(self->mem, SIZE, 3));
+}
+
+TEST_F(hmm_advice_pin, buffer_objects_do_not_take_it)
+{
+	struct dummy_bo *bos[MAX_BOS];
+	unsigned int nr = 0;
+
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, SIZE));
+	while (nr < MAX_BOS && !dummy_bo_create(self->gpu.dev, 8 * MIB, DRM_DUMMY_GPU_GEM_VRAM,
+						&bos[nr]))
+		nr++;
+	EXPECT_LT(0, nr);
+	EXPECT_EQ(SIZE / page_size, in_device(self->mem, SIZE));
+	EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, self->mem, SIZE, 1));
+	while (nr)
+		EXPECT_EQ(0, dummy_bo_destroy(bos[--nr]));
+}
+
+TEST_F(hmm_advice_pin, cpu_touch_ends_it)
+{
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, SIZE));
+	EXPECT_EQ(0, pattern_bad(self->mem, SIZE, 1));
+	EXPECT_EQ(0, in_device(self->mem, SIZE));
+	EXPECT_TRUE(eventually(!gpu_vm_stats(&self->gpu).vram_pinned));
+	/* Its chunks are everybody's. */
+	EXPECT_EQ(0, gpu_to_device(&self->gpu, self->other, SIZE));
+	EXPECT_EQ(0, evict_all(&self->gpu));
+	EXPECT_EQ(0, in_device(self->other, SIZE));
+}
+
+TEST_F(hmm_advice_pin, request_to_go_home_ends_it)
+{
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, SIZE));
+	EXPECT_EQ(0, gpu_to_system(&self->gpu, self->mem, SIZE));
+	EXPECT_TRUE(eventually(!gpu_vm_stats(&self->gpu).vram_pinned));
+}
+
+TEST_F(hmm_advice_pin, munmap_ends_it_and_new_memory_is_not_pinned)
+{
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, SIZE));
+	ASSERT_EQ(self->mem, remap(self->mem, SIZE));
+	EXPECT_TRUE(eventually(!gpu_vm_stats(&self->gpu).vram_pinned));
+	EXPECT_EQ(0, gpu_to_device(&self->gpu, self->mem, SIZE));
+	EXPECT_EQ(0, gpu_vm_stats(&self->gpu).vram_pinned);
+	EXPECT_EQ(0, evict_all(&self->gpu));
+	EXPECT_EQ(0, in_device(self->mem, SIZE));
+}
+
+TEST_F(hmm_advice_pin, reset_is_for_what_moves_later)
+{
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, HUGE_SIZE));
+	ASSERT_EQ(0, reset(&self->gpu, self->mem, SIZE));
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, SIZE));
+	EXPECT_EQ(0, evict_all(&self->gpu));
+	EXPECT_EQ(HUGE_SIZE / page_size, in_device(self->mem, HUGE_SIZE));
+	EXPECT_EQ(0, in_device(self->mem + HUGE_SIZE, HUGE_SIZE));
+}
+
+TEST_F(hmm_advice_pin, half_a_request_is_pinned_where_half_was_advised)
+{
+	ASSERT_EQ(0, reset(&self->gpu, self->mem + HUGE_SIZE / 2, SIZE - HUGE_SIZE / 2));
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, SIZE));
+	EXPECT_EQ(0, evict_all(&self->gpu));
+	EXPECT_EQ(HUGE_SIZE / 2 / page_size, in_device(self->mem, HUGE_SIZE / 2));
+	EXPECT_EQ(HUGE_SIZE / 2 / page_size, in_device(self->mem, SIZE));
+	EXPECT_EQ(HUGE_SIZE, gpu_vm_stats(&self->gpu).vram_pinned);
+}
+
+TEST_F(hmm_advice_pin, beyond_the_limit_it_moves_as_ordinary_memory)
+{
+	uint64_t total = gpu_device_stats(&self->gpu).vram_total;
+	unsigned int percent = 1;
+	char text[16];
+
+	/* Room for one chunk, but not for two. */
+	while (total / 100 * percent < HUGE_SIZE)
+		percent++;
+	if (total / 100 * percent >= SIZE)
+		SKIP(return, "needs less device memory, for a limit of 2 MiB");
+	snprintf(text, sizeof(text), "%u", percent);
+	ASSERT_EQ(0, file_write(PIN_PARAMETER, text));
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, SIZE));
+	EXPECT_EQ(HUGE_SIZE, gpu_vm_stats(&self->gpu).vram_pinned);
+	EXPECT_EQ(HUGE_SIZE / page_size, gpu_vm_stats(&self->gpu).pin_refused);
+	EXPECT_EQ(0, evict_all(&self->gpu));
+	EXPECT_EQ(HUGE_SIZE / page_size, in_device(self->mem, SIZE));
+	EXPECT_EQ(0, pattern_bad(self->mem, SIZE, 1));
+}
+
+TEST_F(hmm_advice_pin, limit_of_nothing_pins_nothing)
+{
+	ASSERT_EQ(0, file_write(PIN_PARAMETER, "0"));
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, SIZE));
+	EXPECT_EQ(0, gpu_vm_stats(&self->gpu).vram_pinned);
+	EXPECT_EQ(0, evict_all(&self->gpu));
+	EXPECT_EQ(0, in_device(self->mem, SIZE));
+}
+
+TEST_F(hmm_advice_pin, it_ends_with_the_vm_but_not_before_the_last)
+{
+	struct gpu second;
+
+	ASSERT_EQ(0, gpu_open(&second, 0));
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, SIZE));
+	EXPECT_EQ(SIZE, gpu_vm_stats(&second).vram_pinned);
+	EXPECT_EQ(0, dummy_queue_destroy(self->gpu.queue));
+	EXPECT_EQ(0, dummy_vm_destroy(self->gpu.vm));
+	EXPECT_EQ(0, evict_all(&second));
+	EXPECT_EQ(SIZE / page_size, in_device(self->mem, SIZE));
+	EXPECT_EQ(0, gpu_close(&second));
+
+	/* The node is still open, but nobody is attached. */
+	EXPECT_EQ(0, evict_all(&self->gpu));
+	EXPECT_EQ(0, in_device(self->mem, SIZE));
+	EXPECT_EQ(0, pattern_bad(self->mem, SIZE, 1));
+	ASSERT_EQ(0, dummy_vm_create(self->gpu.dev, DRM_DUMMY_GPU_VM_SVM, &self->gpu.vm));
+	ASSERT_EQ(0, dummy_queue_create(self->gpu.vm, 0, 0, -1, &self->gpu.queue));
+}
+
+TEST_F(hmm_advice_pin, memory_that_a_child_shares_is_unpinned_when_its_owner_goes)
+{
+	struct meeting meeting;
+	struct gpu gpu;
+	pid_t child;
+	char *mem;
+	int ret;
+
+	ASSERT_EQ(0, meeting_init(&meeting));
+	child = fork();
+	if (!child) {
+		meeting_child(&meeting);
+		mem = mem_alloc(SIZE, variant->kind);
+		if (!mem || gpu_open(&gpu, 0))
+			_exit(1);
+		pattern_fill(mem, SIZE, 5);
+		if (pin(&gpu, mem, SIZE) || gpu_to_device(&gpu, mem, SIZE))
+			_exit(2);
+		child = fork();
+		if (!child) {
+			/* The file is ours too, and would keep its VM. */
+			close(dummy_device_fd(gpu.dev));
+			ret = meet(&meeting) || meet(&meeting);
+			_exit(ret ? 3 : 0);
+		}
+		_exit(0);
+	}
+	meeting_parent(&meeting);
+	EXPECT_EQ(0, wait_exit(child));
+	EXPECT_EQ(0, meet(&meeting));
+	EXPECT_TRUE(eventually(gpu_device_stats(&self->gpu).vram_pinned ==
+			       self->gpu.base.vram_pinned));
+	EXPECT_LT(self->gpu.base.vram_svm, gpu_device_stats(&self->gpu).vram_svm);
+	EXPECT_EQ(0, evict_all(&self->gpu));
+	EXPECT_TRUE(eventually(gpu_device_stats(&self->gpu).vram_svm ==
+			       self->gpu.base.vram_svm));
+	EXPECT_EQ(0, meet(&meeting));
+}
+
+/* Somebody who wants all of the device, all the time. */
+struct greedy {
+	struct gpu *gpu;
+	volatile bool stop;
+	int ret;
+};
+
+static void *evicts(void *arg)
+{
+	struct greedy *greedy = arg;
+
+	while (!greedy->stop && !greedy->ret) {
+		greedy->ret = evict_all(greedy->gpu);
+		/* A busy thread brings NUMA balancing, which this is not about. */
+		sleep_ms(1);
+	}
+	return NULL;
+}
+
+TEST_F(hmm_advice_pin, data_survives_while_others_evict)
+{
+	struct greedy greedy = { .gpu = &self->gpu };
+	unsigned int round;
+	pthread_t thread;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, evicts, &greedy));
+	for (round = 0; round < 5; round++) {
+		EXPECT_EQ(0, gpu_pattern_fill(&self->gpu, self->mem, SIZE, round));
+		EXPECT_EQ(0, gpu_pattern_fill(&self->gpu, self->other, SIZE, round));
+		EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, self->mem, SIZE, round));
+		EXPECT_EQ(0, pattern_bad(self->mem, SIZE, round));
+		EXPECT_EQ(0, pattern_bad(self->other, SIZE, round));
+	}
+	greedy.stop = true;
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, greedy.ret);
+}
+
+TEST_F(hmm_advice_pin, unbind_brings_it_home)
+{
+	char name[32];
+
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, SIZE));
+	ASSERT_EQ(0, gpu_name(0, name, sizeof(name)));
+	ASSERT_EQ(0, file_write(DRIVER "unbind", name));
+	EXPECT_EQ(0, in_device(self->mem, SIZE));
+	EXPECT_EQ(0, pattern_bad(self->mem, SIZE, 1));
+	ASSERT_EQ(0, file_write(DRIVER "bind", name));
+	/* The old file is of a device that is gone, and can be closed. */
+	dummy_device_close(self->gpu.dev);
+	ASSERT_TRUE(eventually(!gpu_open(&self->gpu, 0)));
+}
+
 /* ---- Changes of mind ------------------------------------------------------ */
 
 /* A thread that wishes something, and the next moment something else. */
@@ -581,6 +862,7 @@ static void *waver(void *arg)
 		{ DRM_DUMMY_GPU_ADVICE_READ_MOSTLY, 0 },
 		{ DRM_DUMMY_GPU_ADVICE_PLACE, DRM_DUMMY_GPU_PLACE_SYSTEM },
 		{ DRM_DUMMY_GPU_ADVICE_ATOMICS, DRM_DUMMY_GPU_ATOMICS_NONE },
+		{ DRM_DUMMY_GPU_ADVICE_PIN, 1 },
 		{ DRM_DUMMY_GPU_ADVICE_RESET, 0 },
 	};
 	struct waverer *waverer = arg;

@@ -667,6 +667,11 @@ static void prepare_advise_atomics(struct dummy_client *client)
 	prepare_advice(client, DRM_DUMMY_GPU_ADVICE_ATOMICS, DRM_DUMMY_GPU_ATOMICS_DEVICE);
 }
 
+static void prepare_advise_pin(struct dummy_client *client)
+{
+	prepare_advice(client, DRM_DUMMY_GPU_ADVICE_PIN, 1);
+}
+
 static void prepare_advise_reset(struct dummy_client *client)
 {
 	prepare_advice(client, DRM_DUMMY_GPU_ADVICE_RESET, 0);
@@ -783,6 +788,7 @@ const struct dummy_call dummy_calls[] = {
 	CALL("advise-granularity", ADVISE, SVM, advise_granularity),
 	CALL("advise-read-mostly", ADVISE, SVM, advise_read_mostly),
 	CALL("advise-atomics", ADVISE, SVM, advise_atomics),
+	CALL("advise-pin", ADVISE, SVM, advise_pin),
 	CALL("advise-reset", ADVISE, SVM, advise_reset),
 	CALL("advise-thp", ADVISE, SVM, advise_thp),
 	CALL("migrate-to-device", MIGRATE, SVM, migrate_to_device),

@@ -592,15 +592,22 @@ void mess_evict(struct worker *w, char *start, size_t size)
 
 void mess_advise(struct worker *w, char *start, size_t size)
 {
+	/* Not ATOMICS, which fails jobs that the model expects to end well. */
+	static const enum drm_dummy_gpu_advice advices[] = {
+		DRM_DUMMY_GPU_ADVICE_RESET, DRM_DUMMY_GPU_ADVICE_PLACE,
+		DRM_DUMMY_GPU_ADVICE_THP, DRM_DUMMY_GPU_ADVICE_GRANULARITY,
+		DRM_DUMMY_GPU_ADVICE_READ_MOSTLY, DRM_DUMMY_GPU_ADVICE_PIN,
+	};
 	struct slot *slot = slot_get(w);
-	enum drm_dummy_gpu_advice advice = rng_below(&w->rng, 5);
+	enum drm_dummy_gpu_advice advice = advices[rng_below(&w->rng, ARRAY_SIZE(advices))];
 	uint64_t value = 0;
 	struct step *step;
 	int ret;
 
 	if (advice == DRM_DUMMY_GPU_ADVICE_PLACE)
 		value = rng_below(&w->rng, DRM_DUMMY_GPU_PLACE_PEER);
-	else if (advice == DRM_DUMMY_GPU_ADVICE_THP || advice == DRM_DUMMY_GPU_ADVICE_READ_MOSTLY)
+	else if (advice == DRM_DUMMY_GPU_ADVICE_THP || advice == DRM_DUMMY_GPU_ADVICE_READ_MOSTLY ||
+		 advice == DRM_DUMMY_GPU_ADVICE_PIN)
 		value = rng_below(&w->rng, 2);
 	else if (advice == DRM_DUMMY_GPU_ADVICE_GRANULARITY && rng_chance(&w->rng, 80))
 		value = __builtin_ctzl(page_size) + rng_below(&w->rng, 10);

@@ -30,6 +30,15 @@ static void closed_chunk_is_left_alone_whatever_else(void)
 	CHECK(hmmc_victim_judge(&victim) == HMMC_VICTIM_SKIP);
 }
 
+static void held_chunk_is_left_alone_and_stays_referenced(void)
+{
+	struct hmmc_victim victim = { .held = true };
+
+	CHECK(hmmc_victim_judge(&victim) == HMMC_VICTIM_SKIP);
+	victim.referenced = true;
+	CHECK(hmmc_victim_judge(&victim) == HMMC_VICTIM_SKIP);
+}
+
 #define CHUNKS	16
 
 /* One turn from @hand: which chunk goes, -1 for none. */
@@ -62,7 +71,7 @@ static int naive(const struct hmmc_victim *chunks, unsigned int hand)
 		for (i = 0; i < CHUNKS; i++) {
 			const struct hmmc_victim *victim = &chunks[(hand + i) % CHUNKS];
 
-			if (!victim->closed && (pass || !victim->referenced))
+			if (!victim->closed && !victim->held && (pass || !victim->referenced))
 				return (hand + i) % CHUNKS;
 		}
 	}
@@ -82,6 +91,7 @@ static void clock_agrees_with_a_naive_one(void)
 
 		for (i = 0; i < CHUNKS; i++) {
 			chunks[i].referenced = bits >> i & 1;
+			chunks[i].held = bits >> (48 + i) & 1;
 			/* Mostly open, sometimes none is. */
 			chunks[i].closed = n % 64 == 0 || (bits >> (16 + i) & bits >> (32 + i) & 1);
 		}
@@ -94,6 +104,8 @@ static const struct tap_test tests[] = {
 	{ "cold_chunk_is_taken", cold_chunk_is_taken },
 	{ "referenced_chunk_gets_a_second_chance", referenced_chunk_gets_a_second_chance },
 	{ "closed_chunk_is_left_alone_whatever_else", closed_chunk_is_left_alone_whatever_else },
+	{ "held_chunk_is_left_alone_and_stays_referenced",
+	  held_chunk_is_left_alone_and_stays_referenced },
 	{ "clock_agrees_with_a_naive_one", clock_agrees_with_a_naive_one },
 };
 

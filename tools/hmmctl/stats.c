@@ -35,6 +35,7 @@ static const struct {
 	COUNTER(device_faults, "device faults", 0),
 	COUNTER(jobs_done, "jobs that succeeded", 0),
 	COUNTER(jobs_failed, "jobs that failed", 0),
+	COUNTER(vram_pinned, "pinned by processes", 1),
 #undef COUNTER
 };
 

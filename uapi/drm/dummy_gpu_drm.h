@@ -211,6 +211,8 @@ struct drm_dummy_gpu_device_stats {
 	__u64 jobs_done;
 	/** @jobs_failed: jobs that did not. */
 	__u64 jobs_failed;
+	/** @vram_pinned: bytes that processes pin now, in chunks of huge_size. */
+	__u64 vram_pinned;
 };
 
 /**
@@ -237,6 +239,10 @@ struct drm_dummy_gpu_vm_stats {
 	__u64 exclusives;
 	/** @windows: 2 MiB windows that exist now. */
 	__u64 windows;
+	/** @vram_pinned: bytes this process pins on the device, in chunks of huge_size. */
+	__u64 vram_pinned;
+	/** @pin_refused: pages that it moved there beyond a limit, so that they are not pinned. */
+	__u64 pin_refused;
 };
 
 #define DRM_DUMMY_GPU_VM_SVM		(1 << 0)	/* mirror the calling process */
@@ -616,6 +622,16 @@ enum drm_dummy_gpu_advice {
 	 * drm_dummy_gpu_atomics. The one advice that makes accesses fail.
 	 */
 	DRM_DUMMY_GPU_ADVICE_ATOMICS,
+	/**
+	 * @DRM_DUMMY_GPU_ADVICE_PIN: 1: what moves to a device from now on stays
+	 * there when device memory runs out, for buffer objects too, until the CPU
+	 * touches it, MIGRATE or munmap takes it away, or the last VM of the
+	 * process on that device goes. 2 MiB at a time, within the limits of
+	 * hmm_core's parameters pin_percent and pin_process_percent; beyond them
+	 * it is as other memory, and counted in vm_stats.pin_refused. 0: what
+	 * moves from now on is not pinned.
+	 */
+	DRM_DUMMY_GPU_ADVICE_PIN,
 };
 
 /**
@@ -645,8 +661,8 @@ enum drm_dummy_gpu_atomics {
  * not be mapped now. If it fails, nothing has changed.
  *
  * -EINVAL: also a VM without SVM, a span beyond svm_end, and a @value that
- * @advice does not take: any but 0 for RESET, PEER for PLACE, above 1 for THP
- * and READ_MOSTLY, below page_size (but 0) or above huge_size for
+ * @advice does not take: any but 0 for RESET, PEER for PLACE, above 1 for THP,
+ * READ_MOSTLY and PIN, below page_size (but 0) or above huge_size for
  * GRANULARITY, above NONE for ATOMICS.
  * -EAGAIN: the span was being unmapped each time it was looked at; call again.
  */
@@ -807,7 +823,7 @@ struct drm_dummy_gpu_snapshot {
  * struct drm_dummy_gpu_evict - migrate device memory of any process back
  *
  * Works on the coldest chunks first, until @size bytes are free or nothing more
- * can be moved.
+ * can be moved. Pinned memory stays.
  *
  * -EINVAL: also a @size of 2^63 or more that is not all ones.
  * -EACCES: the caller has no CAP_SYS_ADMIN.
