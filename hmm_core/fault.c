@@ -280,7 +280,8 @@ static void fit_pages(struct service *service, struct hmmc_decision *decision)
 static void migrate_for_fault(struct hmmc_attach *attach, struct hmmc_move *move,
 			      struct hmmc_view *view, const struct hmmc_decision *decision)
 {
-	if (decision->insist)
+	/* To be turned away would make nothing of a pin, too. */
+	if (decision->insist || move->account)
 		hmmc_migrate_in(attach, move);
 	else
 		hmmc_migrate_in_paced(attach, move, view);

@@ -53,7 +53,7 @@ struct hmmc_decision hmmc_decide(const struct hmmc_facts *facts)
 
 	decision.migrate = wants_device(facts);
 	decision.populate = decision.migrate && facts->state == HMMC_STATE_HOLE;
-	decision.insist = facts->wish == HMMC_WISH_DEVICE;
+	decision.insist = facts->wish == HMMC_WISH_DEVICE || facts->device_only;
 	decision.nr = how_much(facts, decision.populate);
 	if (decision.nr > facts->window_pages)
 		decision.nr = facts->window_pages;

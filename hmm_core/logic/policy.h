@@ -65,7 +65,7 @@ struct hmmc_facts {
  * struct hmmc_decision - what to do for an access
  * @migrate: move pages to the device first
  * @populate: fill holes there
- * @insist: make room for it at any cost: somebody has said so
+ * @insist: make room for it at any cost: somebody has said so, or nothing else will do
  * @first: first page of the window to serve
  * @nr: pages to serve
  */

@@ -77,15 +77,15 @@ static bool wish_to_stay_is_honoured_rule(const struct hmmc_facts *facts,
 	return facts->wish != HMMC_WISH_STAY || facts->device_only || !decision->migrate;
 }
 
-static bool only_wish_for_device_insists_rule(const struct hmmc_facts *facts,
-					      const struct hmmc_decision *decision)
+static bool only_what_must_be_there_insists_rule(const struct hmmc_facts *facts,
+						 const struct hmmc_decision *decision)
 {
-	return decision->insist == (facts->wish == HMMC_WISH_DEVICE);
+	return decision->insist == (facts->wish == HMMC_WISH_DEVICE || facts->device_only);
 }
 
-static void only_wish_for_device_insists(void)
+static void only_what_must_be_there_insists(void)
 {
-	holds_always(only_wish_for_device_insists_rule);
+	holds_always(only_what_must_be_there_insists_rule);
 }
 
 static void wish_to_stay_is_honoured(void)
@@ -248,7 +248,7 @@ static const struct tap_test tests[] = {
 	{ "served_block_holds_the_page", served_block_holds_the_page },
 	{ "served_block_is_aligned_and_inside", served_block_is_aligned_and_inside },
 	{ "wish_to_stay_is_honoured", wish_to_stay_is_honoured },
-	{ "only_wish_for_device_insists", only_wish_for_device_insists },
+	{ "only_what_must_be_there_insists", only_what_must_be_there_insists },
 	{ "read_of_a_hole_fills_nothing", read_of_a_hole_fills_nothing },
 	{ "write_to_a_hole_fills_it_on_the_device", write_to_a_hole_fills_it_on_the_device },
 	{ "only_holes_are_populated", only_holes_are_populated },
