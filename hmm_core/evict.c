@@ -32,7 +32,7 @@ static unsigned int move_chunk(struct hmmc_pool *pool, struct hmmc_scratch *scra
 	for_each_set_bit(i, todo, HMMC_WINDOW_PAGES) {
 		if (mode == HMMC_EVICT_KILLABLE && fatal_signal_pending(current))
 			break;
-		hmmc_move_frame(pool, scratch, &search, first_pfn + i, mode);
+		hmmc_move_frame(pool, scratch, &search, chunk, first_pfn + i, mode);
 		/* Others of the chunk have come along. */
 		nr_left = hmmc_pool_used(chunk, used);
 		bitmap_and(todo, todo, used, HMMC_WINDOW_PAGES);

@@ -95,11 +95,9 @@ bool hmmc_trim_span(struct hmmc_attach *attach, struct hmmc_window *window,
 
 	if (hmmc_collect_snapshot(&pages))
 		return true;
-	while (nr && (pfns[nr - 1] & HMM_PFN_VALID) &&
-	       is_device_private_page(hmm_pfn_to_page(pfns[nr - 1])))
+	while (nr && hmmc_pfn_in_pool(pages.owner, pfns[nr - 1]))
 		nr--;
-	while (first < nr && (pfns[first] & HMM_PFN_VALID) &&
-	       is_device_private_page(hmm_pfn_to_page(pfns[first])))
+	while (first < nr && hmmc_pfn_in_pool(pages.owner, pfns[first]))
 		first++;
 	span->end = span->start + nr * PAGE_SIZE;
 	span->start += first * PAGE_SIZE;
@@ -115,11 +113,11 @@ static bool pfn_is_cow(unsigned long pfn, enum hmmc_access access)
 	       !is_zero_pfn(pfn & ~HMM_PFN_FLAGS);
 }
 
-static enum hmmc_page_state page_state(unsigned long pfn)
+static enum hmmc_page_state page_state(const struct hmmc_pool *pool, unsigned long pfn)
 {
 	if (!(pfn & HMM_PFN_VALID) || is_zero_pfn(pfn & ~HMM_PFN_FLAGS))
 		return HMMC_STATE_HOLE;
-	if (is_device_private_page(hmm_pfn_to_page(pfn)))
+	if (hmmc_pfn_in_pool(pool, pfn))
 		return HMMC_STATE_DEVICE;
 	return hmm_pfn_to_map_order(pfn) >= HMMC_WINDOW_ORDER ? HMMC_STATE_SYSTEM_HUGE :
 								HMMC_STATE_SYSTEM;
@@ -158,7 +156,7 @@ static struct hmmc_decision decide(struct service *service, unsigned long pfn)
 	struct hmmc_device *device = fault->attach->device;
 	struct hmmc_decision decision;
 	struct hmmc_facts facts = {
-		.state = page_state(pfn),
+		.state = page_state(device->pool, pfn),
 		.wish = wish_of(wishes, device),
 		.read_mostly = wishes->read_mostly,
 		.device_only = is_device_only(service),
@@ -370,25 +368,28 @@ static int map(struct service *service, struct hmmc_pages *pages)
 {
 	struct hmmc_fault *fault = service->fault;
 	unsigned long pfn = pages->pfns[(fault->addr - pages->span.start) >> PAGE_SHIFT];
-	struct page *page = hmm_pfn_to_page(pfn);
+	struct hmmc_pool *pool = fault->attach->device->pool;
+	struct hmmc_block *block;
 	int ret;
 
 	if (fault->access != HMMC_ACCESS_READ && !(pfn & HMM_PFN_WRITE)) {
 		WRITE_ONCE(service->view->nr_quiet, QUIET_FAULTS);
 		return break_cow(fault->attach, fault->addr) ?: -EAGAIN;
 	}
-	if (!is_device_private_page(page)) {
+	block = hmmc_pool_block(pool, pfn & ~HMM_PFN_FLAGS);
+	if (!block) {
 		if (is_device_only(service))
 			return refuse_system(service);
 		if (fault->access == HMMC_ACCESS_ATOMIC && READ_ONCE(hmmc_exclusive))
 			return map_exclusive(service->window, service->view, fault);
 		return hmmc_map(pages, fault->access, hmmc_device_offset, fault);
 	}
-	if (hmmc_device_offset(page) == HMMC_NO_OFFSET)
+	pfn &= ~HMM_PFN_FLAGS;
+	if (hmmc_pool_is_bad(block, pfn, 1))
 		return -EHWPOISON;
 	ret = hmmc_map(pages, fault->access, hmmc_device_offset, fault);
 	if (ret >= 0)
-		hmmc_pool_touch(fault->attach->device->pool, hmmc_device_offset(page));
+		hmmc_pool_touch(pool, hmmc_block_offset(block, pfn));
 	return ret;
 }
 

@@ -5,8 +5,16 @@
 #ifndef _HMMC_FAULT_H_
 #define _HMMC_FAULT_H_
 
+#include <linux/hmm.h>
+
 #include "mirror.h"
 #include "pool.h"
+
+/* Whether a snapshot with @pool as its owner names device memory there; @pfn is HMM_PFN_*. */
+static inline bool hmmc_pfn_in_pool(const struct hmmc_pool *pool, unsigned long pfn)
+{
+	return (pfn & HMM_PFN_VALID) && hmmc_pool_block(pool, pfn & ~HMM_PFN_FLAGS);
+}
 
 /* Byte offset of a device page in the memory of its device; see hmmc_offset_fn. */
 u64 hmmc_device_offset(const struct page *page);

@@ -430,8 +430,8 @@ enum hmmc_result hmmc_move_faulted(struct hmmc_pool *pool, struct vm_fault *vmf,
 /* ---- Out, for eviction ---------------------------------------------------- */
 
 unsigned int hmmc_move_frame(struct hmmc_pool *pool, struct hmmc_scratch *scratch,
-			     struct hmmc_search *search, unsigned long pfn,
-			     enum hmmc_evict_mode mode)
+			     struct hmmc_search *search, struct hmmc_chunk *chunk,
+			     unsigned long pfn, enum hmmc_evict_mode mode)
 {
 	struct hmmc_batch batch = { .pool = pool, .nr_pages = HMMC_WINDOW_PAGES };
 	struct hmmc_move move = { .pool = pool, .flags = HMMC_MOVE_TRYLOCK };
@@ -439,10 +439,10 @@ unsigned int hmmc_move_frame(struct hmmc_pool *pool, struct hmmc_scratch *scratc
 
 	hmmc_batch_use(&batch, scratch);
 	/* Now, while no lock is held that others would have to wait for. */
-	if (folio_test_large(folio) && folio_mapcount(folio) == 1)
+	if (folio_test_large(folio) && hmmc_mapcount(folio) == 1)
 		batch.huge = alloc_huge_hard(mode);
 	hmmc_search_start(search);
-	while (!move.nr_moved && hmmc_search_next(search, pool, pfn, &move.span)) {
+	while (!move.nr_moved && hmmc_search_next(search, chunk, pfn, &move.span)) {
 		move.mm = search->mm;
 		batch.nr_pages = (move.span.end - move.span.start) >> PAGE_SHIFT;
 		move_out(&batch, &move);

@@ -289,9 +289,26 @@ void hmmc_blocks_exit(void);
 /* Of struct hmmc_scratch; not cleared, so every user writes before it reads. */
 extern struct kmem_cache *hmmc_scratch_cache;
 
+/* The page is locked, or something else keeps its folio from being split. */
 static inline struct hmmc_block *hmmc_block_of(const struct page *page)
 {
 	return container_of(page_pgmap(page), struct hmmc_block, pgmap);
+}
+
+/*
+ * The block of the frame with that number, or NULL if it is not the pool's. What is
+ * neither locked nor referenced may be split at any time, and its struct page has no
+ * pgmap for a moment then: look at the number only.
+ */
+static inline struct hmmc_block *hmmc_pool_block(const struct hmmc_pool *pool, unsigned long pfn)
+{
+	struct hmmc_block *block;
+
+	list_for_each_entry(block, &pool->blocks, link) {
+		if (in_range(pfn, block->first_pfn, block->nr_chunks * HMMC_WINDOW_PAGES))
+			return block;
+	}
+	return NULL;
 }
 
 /* Byte offset of a frame in device memory. */
@@ -369,13 +386,13 @@ vm_fault_t hmmc_move_faulted_whole(struct hmmc_pool *pool, struct vm_fault *vmf)
 enum hmmc_result hmmc_move_faulted(struct hmmc_pool *pool, struct vm_fault *vmf,
 				   const struct hmmc_span *span, bool last_resort);
 /*
- * Move out the frame at @pfn, and what else of its chunk the same VMA maps in the
+ * Move out the frame at @pfn, of @chunk, and what else of its chunk the same VMA maps in the
  * same window. Waits for no mmap_lock; keeps @search for the next frame. Return:
  * how many pages; 0: nobody maps it, or it cannot be moved now.
  */
 unsigned int hmmc_move_frame(struct hmmc_pool *pool, struct hmmc_scratch *scratch,
-			     struct hmmc_search *search, unsigned long pfn,
-			     enum hmmc_evict_mode mode);
+			     struct hmmc_search *search, struct hmmc_chunk *chunk,
+			     unsigned long pfn, enum hmmc_evict_mode mode);
 
 /* ---- copy.c: the data ---------------------------------------------------- */
 

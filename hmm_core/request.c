@@ -82,7 +82,8 @@ static int snapshot_retried(struct hmmc_pages *pages)
 }
 
 /* Why a page stayed, from where it is now. */
-static enum hmmc_result why_stayed(unsigned long pfn, enum hmmc_place wanted)
+static enum hmmc_result why_stayed(const struct hmmc_pool *pool, unsigned long pfn,
+				   enum hmmc_place wanted)
 {
 	bool is_device;
 
@@ -96,7 +97,7 @@ static enum hmmc_result why_stayed(unsigned long pfn, enum hmmc_place wanted)
 		return wanted == HMMC_PLACE_DEVICE ? HMMC_RESULT_BUSY : HMMC_RESULT_HOLE;
 	if (is_zero_pfn(pfn & ~HMM_PFN_FLAGS))
 		return HMMC_RESULT_HOLE;
-	is_device = is_device_private_page(hmm_pfn_to_page(pfn));
+	is_device = hmmc_pfn_in_pool(pool, pfn);
 	return is_device == (wanted == HMMC_PLACE_DEVICE) ? HMMC_RESULT_ALREADY :
 							    HMMC_RESULT_BUSY;
 }
@@ -122,7 +123,7 @@ static int explain(struct request *request, struct hmmc_window *window,
 		return ret == -EINTR ? ret : 0;
 	for (i = 0; i < nr; i++) {
 		if (request->results[i] == HMMC_RESULT_BUSY)
-			request->results[i] = why_stayed(request->pfns[i],
+			request->results[i] = why_stayed(pages.owner, request->pfns[i],
 							 request->migrate->place);
 	}
 	return 0;
@@ -157,8 +158,7 @@ static bool any_device_page(const struct hmmc_pages *pages)
 	unsigned int i;
 
 	for (i = 0; i < hmmc_pages_nr(pages); i++) {
-		if ((pages->pfns[i] & HMM_PFN_VALID) &&
-		    is_device_private_page(hmm_pfn_to_page(pages->pfns[i])))
+		if (hmmc_pfn_in_pool(pages->owner, pages->pfns[i]))
 			return true;
 	}
 	return false;
@@ -435,7 +435,7 @@ static void describe_pfn(struct hmmc_page *page, unsigned long pfn,
 		page->flags |= HMMC_PAGE_WRITE;
 	if (is_zero_pfn(pfn & ~HMM_PFN_FLAGS)) {
 		page->flags |= HMMC_PAGE_ZERO;
-	} else if (is_device_private_page(hmm_pfn_to_page(pfn))) {
+	} else if (hmmc_pfn_in_pool(owner->pool, pfn)) {
 		page->place = device_place;
 		page->device = owner;
 	}

@@ -54,44 +54,38 @@ struct folio *hmmc_huge_at(struct hmmc_pool *pool, struct mm_struct *mm, unsigne
 }
 
 /*
- * The page of @pool that is mapped at @addr by an entry of any size, or NULL. Only
- * a look: core mm may be changing the table, and may free it when RCU allows.
+ * The PFN of the device page that is mapped at @addr by an entry of any size, or 0.
+ * Only a look: core mm may be changing the table, and may free it when RCU allows;
+ * and the page may be split, so its struct page must not be looked at.
  */
-static struct page *page_at(struct hmmc_pool *pool, struct mm_struct *mm, unsigned long addr)
+static unsigned long pfn_at(struct mm_struct *mm, unsigned long addr)
 {
-	struct page *page;
 	softleaf_t leaf;
 	pmd_t pmd;
 
 	guard(rcu)();
 	pmd = pmd_at(mm, addr);
-	if (pmd_is_device_private_entry(pmd)) {
-		page = softleaf_to_page(softleaf_from_pmd(pmd));
-		page += (addr & ~HPAGE_PMD_MASK) >> PAGE_SHIFT;
-	} else if (pmd_present(pmd) && !pmd_leaf(pmd)) {
-		/* No table is in high memory where there are device pages. */
-		leaf = softleaf_from_pte(ptep_get_lockless(pte_offset_kernel(&pmd, addr)));
-		if (!softleaf_is_device_private(leaf))
-			return NULL;
-		page = softleaf_to_page(leaf);
-	} else {
-		return NULL;
-	}
-	return page_pgmap(page)->owner == pool ? page : NULL;
+	if (pmd_is_device_private_entry(pmd))
+		return softleaf_to_pfn(softleaf_from_pmd(pmd)) +
+		       ((addr & ~HPAGE_PMD_MASK) >> PAGE_SHIFT);
+	if (!pmd_present(pmd) || pmd_leaf(pmd))
+		return 0;
+	/* No table is in high memory where there are device pages. */
+	leaf = softleaf_from_pte(ptep_get_lockless(pte_offset_kernel(&pmd, addr)));
+	return softleaf_is_device_private(leaf) ? softleaf_to_pfn(leaf) : 0;
 }
 
 /* What the VMA maps of the chunk around @addr, in the window of that. */
-static struct hmmc_span span_of_chunk(struct hmmc_pool *pool, struct vm_area_struct *vma,
-				      unsigned long addr, const struct hmmc_chunk *chunk)
+static struct hmmc_span span_of_chunk(struct vm_area_struct *vma, unsigned long addr,
+				      const struct hmmc_chunk *chunk)
 {
 	unsigned long window = ALIGN_DOWN(addr, HMMC_WINDOW_SIZE);
 	unsigned long end = min(window + HMMC_WINDOW_SIZE, vma->vm_end);
+	unsigned long first_pfn = hmmc_chunk_first_pfn(chunk);
 	struct hmmc_span span = { addr, addr + PAGE_SIZE };
 
 	for (addr = max(window, vma->vm_start); addr < end; addr += PAGE_SIZE) {
-		struct page *page = page_at(pool, vma->vm_mm, addr);
-
-		if (!page || hmmc_block_chunk(hmmc_block_of(page), page_to_pfn(page)) != chunk)
+		if (!in_range(pfn_at(vma->vm_mm, addr), first_pfn, HMMC_WINDOW_PAGES))
 			continue;
 		span.start = min(span.start, addr);
 		span.end = max(span.end, addr + PAGE_SIZE);
@@ -99,19 +93,18 @@ static struct hmmc_span span_of_chunk(struct hmmc_pool *pool, struct vm_area_str
 	return span;
 }
 
-/* Does @vma map @page, whose index is @index? Where? */
-static bool vma_maps(struct hmmc_pool *pool, struct vm_area_struct *vma, struct page *page,
-		     pgoff_t index, struct hmmc_span *span)
+/* Does @vma map the frame at @pfn, whose index is @index? Where? */
+static bool vma_maps(struct vm_area_struct *vma, const struct hmmc_chunk *chunk,
+		     unsigned long pfn, pgoff_t index, struct hmmc_span *span)
 {
-	unsigned long pfn = page_to_pfn(page);
 	unsigned long addr;
 
 	if (!vma->anon_vma || !in_range(index, vma->vm_pgoff, vma_pages(vma)))
 		return false;
 	addr = vma->vm_start + ((index - vma->vm_pgoff) << PAGE_SHIFT);
-	if (page_at(pool, vma->vm_mm, addr) != page)
+	if (pfn_at(vma->vm_mm, addr) != pfn)
 		return false;
-	*span = span_of_chunk(pool, vma, addr, hmmc_block_chunk(hmmc_block_of(page), pfn));
+	*span = span_of_chunk(vma, addr, chunk);
 	return true;
 }
 
@@ -123,10 +116,10 @@ static pgoff_t page_index(struct page *page)
 	return READ_ONCE(folio->index) + (page_to_pfn(page) - folio_pfn(folio));
 }
 
-static bool mm_maps(struct hmmc_pool *pool, struct mm_struct *mm, struct page *page,
+static bool mm_maps(struct mm_struct *mm, const struct hmmc_chunk *chunk, unsigned long pfn,
 		    struct hmmc_span *span)
 {
-	pgoff_t index = page_index(page);
+	pgoff_t index = page_index(pfn_to_page(pfn));
 	struct vm_area_struct *vma;
 	bool found;
 
@@ -135,12 +128,12 @@ static bool mm_maps(struct hmmc_pool *pool, struct mm_struct *mm, struct page *p
 		return false;
 	/* Where it is unless it was moved. */
 	vma = vma_lookup(mm, index << PAGE_SHIFT);
-	found = vma && vma_maps(pool, vma, page, index, span);
+	found = vma && vma_maps(vma, chunk, pfn, index, span);
 	if (!found) {
 		VMA_ITERATOR(vmi, mm, 0);
 
 		for_each_vma(vmi, vma) {
-			found = vma_maps(pool, vma, page, index, span);
+			found = vma_maps(vma, chunk, pfn, index, span);
 			if (found)
 				break;
 		}
@@ -214,16 +207,14 @@ void hmmc_search_start(struct hmmc_search *search)
 	search->task = NULL;
 }
 
-bool hmmc_search_next(struct hmmc_search *search, struct hmmc_pool *pool, unsigned long pfn,
+bool hmmc_search_next(struct hmmc_search *search, struct hmmc_chunk *chunk, unsigned long pfn,
 		      struct hmmc_span *span)
 {
-	struct page *page = pfn_to_page(pfn);
-
-	while (next_mm(search, pool)) {
+	while (next_mm(search, chunk->block->pool)) {
 		/* Nobody does while it is on its way here or away. */
-		if (!folio_mapped(page_folio(page)))
+		if (!hmmc_mapcount(page_folio(pfn_to_page(pfn))))
 			return false;
-		if (mm_maps(pool, search->mm, page, span))
+		if (mm_maps(search->mm, chunk, pfn, span))
 			return true;
 	}
 	return false;
