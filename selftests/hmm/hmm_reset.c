@@ -465,13 +465,15 @@ TEST_F_TIMEOUT(hmm_reset, hang_costs_one_job_in_the_midst_of_others_and_of_migra
 		EXPECT_TRUE(eventually(!is_stuck()));
 		sleep_ms(20 * round);
 	}
+	/* Those on the engine that hung may have had no turn between. */
+	for (i = 0; i < ARRAY_SIZE(workers); i++)
+		EXPECT_TRUE(eventually(__atomic_load_n(&workers[i].nr_done, __ATOMIC_RELAXED)));
 	__atomic_store_n(&workers_go_on, false, __ATOMIC_RELAXED);
 	for (i = 0; i < ARRAY_SIZE(workers); i++) {
 		pthread_join(workers[i].thread, NULL);
 		hung += workers[i].nr_hung;
 		EXPECT_EQ(0, workers[i].error);
 		EXPECT_EQ(0, workers[i].nr_bad);
-		EXPECT_LT(0, workers[i].nr_done);
 		EXPECT_EQ(0, gpu_close(&workers[i].lane));
 	}
 	EXPECT_EQ(round, hung);
