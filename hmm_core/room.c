@@ -77,16 +77,17 @@ int hmmc_migrate_in_paced(struct hmmc_attach *attach, struct hmmc_move *move,
 {
 	unsigned int nr = (move->span.end - move->span.start) >> PAGE_SHIFT;
 	struct hmmc_pool *pool = move->pool;
-	u64 start = ktime_get_ns();
-	int ret;
+	int ret = -ENOSPC;
+	u64 start;
 
 	if (hmmc_pool_nr_free(pool) >= nr) {
 		ret = migrate(attach, move);
-	} else if (may_evict(pool, start)) {
-		ret = hmmc_migrate_in(attach, move);
-		has_evicted(pool, start);
 	} else {
-		ret = -ENOSPC;
+		start = ktime_get_ns();
+		if (may_evict(pool, start)) {
+			ret = hmmc_migrate_in(attach, move);
+			has_evicted(pool, start);
+		}
 	}
 	if (ret == -ENOSPC)
 		turn_away(attach, pool, view);
