@@ -418,7 +418,7 @@ bool hmmc_pool_has_good(struct hmmc_pool *pool)
 
 	guard(spinlock_irqsave)(&pool->lock);
 	list_for_each_entry(chunk, &pool->clock, clock) {
-		if (!bitmap_subset(chunk->used, chunk->bad, HMMC_WINDOW_PAGES))
+		if (!is_unused(pool, chunk))
 			return true;
 	}
 	return false;
