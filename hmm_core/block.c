@@ -184,7 +184,8 @@ struct hmmc_pool *hmmc_pool_create(struct hmmc_device *device, u64 size)
 	INIT_LIST_HEAD(&pool->blocks);
 	INIT_LIST_HEAD(&pool->empty);
 	INIT_LIST_HEAD(&pool->open);
-	INIT_LIST_HEAD(&pool->clock);
+	INIT_LIST_HEAD(&pool->active);
+	INIT_LIST_HEAD(&pool->inactive);
 	mutex_init(&pool->buddy_mutex);
 	spin_lock_init(&pool->lock);
 

@@ -8,6 +8,7 @@
  * before it is empty. Runs with no lock held.
  */
 #include <linux/jiffies.h>
+#include <linux/module.h>
 #include <linux/sched/signal.h>
 
 #include "pool.h"
@@ -16,6 +17,20 @@
 
 /* Chunks in a row that may turn out unmovable before eviction gives up. */
 #define MAX_STUCK	16
+
+/*
+ * What has just come is likely to be used again, and has cost a migration. amdkfd
+ * leaves a process its memory for as long, see PROCESS_ACTIVE_TIME_MS there.
+ */
+static unsigned int min_residence_ms = 10;
+module_param(min_residence_ms, uint, 0644);
+MODULE_PARM_DESC(min_residence_ms,
+		 "Milliseconds for which memory that has come is not evicted for a device fault (10)");
+
+static bool is_killed(enum hmmc_evict_mode mode)
+{
+	return mode != HMMC_EVICT_STUBBORN && fatal_signal_pending(current);
+}
 
 /* Return: how many frames of @chunk are free that were not. */
 static unsigned int move_chunk(struct hmmc_pool *pool, struct hmmc_scratch *scratch,
@@ -30,7 +45,7 @@ static unsigned int move_chunk(struct hmmc_pool *pool, struct hmmc_scratch *scra
 
 	/* Each turn is for a frame that none was for, so this ends. */
 	for_each_set_bit(i, todo, HMMC_WINDOW_PAGES) {
-		if (mode == HMMC_EVICT_KILLABLE && fatal_signal_pending(current))
+		if (is_killed(mode))
 			break;
 		hmmc_move_frame(pool, scratch, &search, chunk, first_pfn + i, mode);
 		/* Others of the chunk have come along. */
@@ -44,18 +59,18 @@ static unsigned int move_chunk(struct hmmc_pool *pool, struct hmmc_scratch *scra
 
 /* Return: false if there is none to evict. */
 static bool evict_one(struct hmmc_pool *pool, struct hmmc_scratch *scratch,
-		      enum hmmc_evict_mode mode, unsigned int *moved)
+		      const struct hmmc_eviction *eviction, unsigned int *moved)
 {
 	DECLARE_BITMAP(todo, HMMC_WINDOW_PAGES);
 	struct hmmc_chunk *chunk;
 	unsigned int nr;
 
-	chunk = hmmc_pool_close_victim(pool, mode);
+	chunk = hmmc_pool_close_victim(pool, eviction);
 	if (!chunk)
 		return false;
 
 	nr = hmmc_pool_used(chunk, todo);
-	*moved = move_chunk(pool, scratch, chunk, nr, todo, mode);
+	*moved = move_chunk(pool, scratch, chunk, nr, todo, eviction->mode);
 	trace_hmmc_evict(pool->device->name,
 			 hmmc_block_offset(chunk->block, hmmc_chunk_first_pfn(chunk)), nr, *moved);
 	hmmc_pool_reopen(chunk);
@@ -65,17 +80,21 @@ static bool evict_one(struct hmmc_pool *pool, struct hmmc_scratch *scratch,
 
 u64 hmmc_evict(struct hmmc_pool *pool, u64 nr, enum hmmc_evict_mode mode)
 {
+	struct hmmc_eviction eviction = { .mode = mode };
 	struct hmmc_scratch *scratch;
 	unsigned int stuck = 0;
 	u64 evicted = 0;
+
+	if (mode < HMMC_EVICT_REQUEST)
+		eviction.residence = msecs_to_jiffies(READ_ONCE(min_residence_ms));
 
 	scratch = mempool_alloc(pool->scratch, GFP_KERNEL);
 	while (hmmc_pool_nr_free(pool) < nr && stuck < MAX_STUCK) {
 		unsigned int moved;
 
-		if (mode == HMMC_EVICT_KILLABLE && fatal_signal_pending(current))
+		if (is_killed(mode))
 			break;
-		if (!evict_one(pool, scratch, mode, &moved))
+		if (!evict_one(pool, scratch, &eviction, &moved))
 			break;
 		stuck = moved ? 0 : stuck + 1;
 		evicted += moved;

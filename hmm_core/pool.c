@@ -86,6 +86,58 @@ static void chunk_use(struct hmmc_pool *pool, struct hmmc_chunk *chunk, int nr)
 		pool->nr_idle -= nr;
 }
 
+/* ---- The clock ----------------------------------------------------------- */
+
+static void clock_leave(struct hmmc_pool *pool, struct hmmc_chunk *chunk)
+{
+	lockdep_assert_held(&pool->lock);
+
+	if (chunk->active)
+		pool->nr_active--;
+	else
+		pool->nr_inactive--;
+	list_del_init(&chunk->clock);
+}
+
+static void clock_enter(struct hmmc_pool *pool, struct hmmc_chunk *chunk, bool active)
+{
+	lockdep_assert_held(&pool->lock);
+
+	chunk->active = active;
+	if (active)
+		pool->nr_active++;
+	else
+		pool->nr_inactive++;
+	list_add_tail(&chunk->clock, active ? &pool->active : &pool->inactive);
+}
+
+static void clock_move(struct hmmc_pool *pool, struct hmmc_chunk *chunk, bool active)
+{
+	clock_leave(pool, chunk);
+	clock_enter(pool, chunk, active);
+}
+
+/*
+ * Let chunks that have been in use the longest show that they still are: one at each
+ * eviction, or what is not used any more would stay, and more if need be.
+ */
+static void deactivate(struct hmmc_pool *pool)
+{
+	u64 nr = pool->nr_active;
+
+	for (; nr; nr--) {
+		struct hmmc_chunk *chunk = list_first_entry(&pool->active, struct hmmc_chunk,
+							    clock);
+
+		clock_move(pool, chunk, READ_ONCE(chunk->referenced));
+		WRITE_ONCE(chunk->referenced, false);
+		if (!hmmc_victim_wants_inactive(pool->nr_active, pool->nr_inactive))
+			break;
+	}
+}
+
+/* ---- Frames -------------------------------------------------------------- */
+
 /* Put a chunk where its fill level says; the caller changed nr_used. */
 static void chunk_refile(struct hmmc_pool *pool, struct hmmc_chunk *chunk)
 {
@@ -98,10 +150,12 @@ static void chunk_refile(struct hmmc_pool *pool, struct hmmc_chunk *chunk)
 
 	if (chunk->state == state)
 		return;
-	if (state == HMMC_CHUNK_EMPTY)
-		list_del_init(&chunk->clock);
-	else if (list_empty(&chunk->clock))
-		list_add_tail(&chunk->clock, &pool->clock);
+	if (state != HMMC_CHUNK_EMPTY && list_empty(&chunk->clock)) {
+		chunk->since = jiffies;
+		clock_enter(pool, chunk, false);
+	} else if (state == HMMC_CHUNK_EMPTY && !list_empty(&chunk->clock)) {
+		clock_leave(pool, chunk);
+	}
 
 	if (chunk->state == HMMC_CHUNK_CLOSED)
 		return;
@@ -412,16 +466,21 @@ bool __hmmc_pool_is_bad(struct hmmc_block *block, unsigned long pfn, unsigned in
 	return find_next_bit(chunk->bad, HMMC_WINDOW_PAGES, i) < i + nr;
 }
 
-bool hmmc_pool_has_good(struct hmmc_pool *pool)
+static bool has_good(struct hmmc_pool *pool, struct list_head *clock)
 {
 	struct hmmc_chunk *chunk;
 
-	guard(spinlock_irqsave)(&pool->lock);
-	list_for_each_entry(chunk, &pool->clock, clock) {
+	list_for_each_entry(chunk, clock, clock) {
 		if (!is_unused(pool, chunk))
 			return true;
 	}
 	return false;
+}
+
+bool hmmc_pool_has_good(struct hmmc_pool *pool)
+{
+	guard(spinlock_irqsave)(&pool->lock);
+	return has_good(pool, &pool->active) || has_good(pool, &pool->inactive);
 }
 
 void hmmc_pool_touch(struct hmmc_pool *pool, u64 offset)
@@ -439,42 +498,69 @@ u64 hmmc_pool_nr_free(struct hmmc_pool *pool)
 	return nr_free(pool);
 }
 
-struct hmmc_chunk *hmmc_pool_close_victim(struct hmmc_pool *pool, enum hmmc_evict_mode mode)
+static enum hmmc_victim_verdict judge(struct hmmc_pool *pool, struct hmmc_chunk *chunk,
+				      bool referenced, const struct hmmc_eviction *eviction)
 {
-	bool respect = mode != HMMC_EVICT_STUBBORN;
-	struct hmmc_chunk *chunk, *spared = NULL, *victim = NULL;
+	struct hmmc_victim facts = {
+		.referenced = referenced,
+		.closed = chunk->state == HMMC_CHUNK_CLOSED || is_unused(pool, chunk),
+		.held = chunk->holder && eviction->mode < HMMC_EVICT_STUBBORN,
+		.young = time_before(jiffies, chunk->since + eviction->residence),
+	};
 
-	guard(spinlock_irqsave)(&pool->lock);
-	list_for_each_entry(chunk, &pool->clock, clock) {
-		struct hmmc_victim facts = {
-			.referenced = READ_ONCE(chunk->referenced),
-			.closed = chunk->state == HMMC_CHUNK_CLOSED || is_unused(pool, chunk),
-			.held = chunk->holder && respect,
-		};
+	return hmmc_victim_judge(&facts);
+}
 
-		switch (hmmc_victim_judge(&facts)) {
+static struct hmmc_chunk *find_inactive(struct hmmc_pool *pool,
+					const struct hmmc_eviction *eviction)
+{
+	struct hmmc_chunk *chunk, *next;
+
+	list_for_each_entry_safe(chunk, next, &pool->inactive, clock) {
+		switch (judge(pool, chunk, READ_ONCE(chunk->referenced), eviction)) {
 		case HMMC_VICTIM_TAKE:
-			victim = chunk;
-			break;
-		case HMMC_VICTIM_SPARE:
+			return chunk;
+		case HMMC_VICTIM_ACTIVATE:
 			WRITE_ONCE(chunk->referenced, false);
-			spared = spared ?: chunk;
+			clock_move(pool, chunk, true);
 			break;
 		case HMMC_VICTIM_SKIP:
 			break;
 		}
-		if (victim)
-			break;
 	}
-	/* Every bit was set and is clear now: the hand is at the first of them again. */
-	victim = victim ?: spared;
+	return NULL;
+}
+
+/* All that may be taken is in use: take what has been so the longest. */
+static struct hmmc_chunk *find_active(struct hmmc_pool *pool,
+				      const struct hmmc_eviction *eviction)
+{
+	struct hmmc_chunk *chunk;
+
+	list_for_each_entry(chunk, &pool->active, clock) {
+		if (judge(pool, chunk, false, eviction) == HMMC_VICTIM_TAKE)
+			return chunk;
+	}
+	return NULL;
+}
+
+struct hmmc_chunk *hmmc_pool_close_victim(struct hmmc_pool *pool,
+					  const struct hmmc_eviction *eviction)
+{
+	struct hmmc_chunk *victim;
+
+	guard(spinlock_irqsave)(&pool->lock);
+	deactivate(pool);
+	victim = find_inactive(pool, eviction);
+	if (!victim && eviction->mode > HMMC_EVICT_IDLE)
+		victim = find_active(pool, eviction);
 	if (!victim)
 		return NULL;
 
 	victim->state = HMMC_CHUNK_CLOSED;
 	list_del_init(&victim->link);
-	/* The hand has passed those before it. */
-	list_move_tail(&victim->clock, &pool->clock);
+	/* If it does not move, then others come first. */
+	clock_move(pool, victim, victim->active);
 	return victim;
 }
 
@@ -495,21 +581,27 @@ void hmmc_pool_reopen(struct hmmc_chunk *chunk)
 	chunk_refile(pool, chunk);
 }
 
-void hmmc_pool_let_go(struct hmmc_account *account)
+static void let_go(struct hmmc_account *account, struct list_head *clock)
 {
 	struct hmmc_pool *pool = account->pool;
 	struct hmmc_chunk *chunk;
 
-	lockdep_assert_held(&pool->lock);
-
-	if (!account->nr_chunks)
-		return;
-	list_for_each_entry(chunk, &pool->clock, clock) {
+	list_for_each_entry(chunk, clock, clock) {
 		if (chunk->holder != account)
 			continue;
 		chunk_let_go(pool, chunk);
 		chunk_refile(pool, chunk);
 	}
+}
+
+void hmmc_pool_let_go(struct hmmc_account *account)
+{
+	lockdep_assert_held(&account->pool->lock);
+
+	if (!account->nr_chunks)
+		return;
+	let_go(account, &account->pool->active);
+	let_go(account, &account->pool->inactive);
 }
 
 /* ---- Frames for the driver's own use ------------------------------------- */
@@ -599,7 +691,7 @@ struct hmmc_frames *hmmc_frames_pin(struct hmmc_device *device, u64 size)
 	while ((ret = pin(frames)) == -ENOSPC) {
 		if (fatal_signal_pending(current) ||
 		    !hmmc_evict(pool, hmmc_pool_nr_free(pool) + HMMC_WINDOW_PAGES,
-				HMMC_EVICT_KILLABLE))
+				HMMC_EVICT_REQUEST))
 			break;
 	}
 	if (ret)

@@ -62,15 +62,19 @@ struct hmmc_chunk {
 	/* A CPU fault has lent its reference to that one, see hmmc_pool_lend(). */
 	bool lent;
 	bool lent_freed;
-	/* Used since the clock hand passed. */
+	/* Used since the clock hand passed, as faults and the device's access bits say. */
 	bool referenced;
+	/* On pool->active, else on pool->inactive. */
+	bool active;
+	/* When it last began to hold frames, in jiffies. */
+	unsigned long since;
 	/* CPU faults since it was opened; sizes the fault-around. */
 	unsigned int nr_cpu_faults;
 	/* Whose pinned frames are here, and nobody else's; or NULL. */
 	struct hmmc_account *holder;
 	/* On pool->empty, pool->open or holder->open. */
 	struct list_head link;
-	/* On pool->clock from the first frame to the last. */
+	/* On pool->active or pool->inactive from the first frame to the last. */
 	struct list_head clock;
 	/* Guarded by pool->buddy_mutex: what to give back, NULL in state BUDDY. */
 	struct gpu_buddy_block *buddy;
@@ -95,13 +99,28 @@ struct hmmc_block {
 };
 
 /**
- * enum hmmc_evict_mode - what a signal does to an eviction
- * @HMMC_EVICT_KILLABLE: end it
- * @HMMC_EVICT_STUBBORN: nothing: the data would be lost with the device
+ * enum hmmc_evict_mode - what may be evicted, each more than the one before
+ * @HMMC_EVICT_IDLE: what was not used lately: nobody is waiting for the room
+ * @HMMC_EVICT_FAULT: what is in use too, but not what came a moment ago
+ * @HMMC_EVICT_REQUEST: that too
+ * @HMMC_EVICT_STUBBORN: what is pinned, too, and signals do not end it: the data would
+ *	be lost with the device
  */
 enum hmmc_evict_mode {
-	HMMC_EVICT_KILLABLE = 0,
+	HMMC_EVICT_IDLE = 0,
+	HMMC_EVICT_FAULT,
+	HMMC_EVICT_REQUEST,
 	HMMC_EVICT_STUBBORN,
+};
+
+/**
+ * struct hmmc_eviction - what an eviction respects
+ * @mode: see there
+ * @residence: jiffies for which a chunk is left where it is
+ */
+struct hmmc_eviction {
+	enum hmmc_evict_mode mode;
+	unsigned long residence;
 };
 
 /* Counters of a pool, in the order of struct hmmc_device_stats. */
@@ -161,7 +180,10 @@ struct hmmc_pool {
 	spinlock_t lock;
 	struct list_head empty;
 	struct list_head open;
-	struct list_head clock;
+	struct list_head active;	/* chunks in use, the longest there first */
+	struct list_head inactive;	/* chunks that go next, as far as is known */
+	u64 nr_active;			/* chunks on @active */
+	u64 nr_inactive;
 	u64 nr_frames;
 	u64 nr_used;
 	u64 nr_pinned;
@@ -234,11 +256,9 @@ u64 hmmc_pool_nr_free(struct hmmc_pool *pool);
 /* If there is much room, start pool->readmit for those who were turned away. */
 void hmmc_pool_tell_room(struct hmmc_pool *pool);
 
-/*
- * Pick the coldest chunk and close it. One that is held is picked only if @mode is
- * STUBBORN. Return: NULL if none can be evicted.
- */
-struct hmmc_chunk *hmmc_pool_close_victim(struct hmmc_pool *pool, enum hmmc_evict_mode mode);
+/* Pick the coldest chunk that may go and close it. Return: NULL if there is none. */
+struct hmmc_chunk *hmmc_pool_close_victim(struct hmmc_pool *pool,
+					  const struct hmmc_eviction *eviction);
 /* The frames of @chunk that are in use and not broken, as a bitmap. Return: how many. */
 unsigned int hmmc_pool_used(struct hmmc_chunk *chunk, unsigned long *used);
 /* Hand out frames of a closed chunk again. */

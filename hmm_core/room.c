@@ -41,7 +41,7 @@ int hmmc_migrate_in(struct hmmc_attach *attach, struct hmmc_move *move)
 	unsigned int nr = (move->span.end - move->span.start) >> PAGE_SHIFT;
 
 	if (hmmc_pool_nr_free(move->pool) < nr)
-		hmmc_evict(move->pool, nr, HMMC_EVICT_KILLABLE);
+		hmmc_evict(move->pool, nr, HMMC_EVICT_REQUEST);
 	return migrate(attach, move);
 }
 
