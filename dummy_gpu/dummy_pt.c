@@ -301,6 +301,38 @@ void dummy_pt_leaf_zap(struct dummy_pt_leaf *leaf, u64 start, u64 end)
 		leaf->used = false;
 }
 
+/* Return: the entry as it was if it had ACCESSED, else 0. */
+static u64 entry_sample(u64 *at)
+{
+	u64 entry = READ_ONCE(*at);
+
+	/* The chip may add to it meanwhile. */
+	while ((entry & HW_PTE_VALID) && (entry & HW_PTE_ACCESSED)) {
+		if (try_cmpxchg64(at, &entry, entry & ~HW_PTE_ACCESSED))
+			return entry;
+	}
+	return 0;
+}
+
+unsigned int dummy_pt_leaf_sample(struct dummy_pt_leaf *leaf,
+				  void (*accessed)(u64 entry, void *data), void *data)
+{
+	bool huge = leaf_is_huge(leaf);
+	u64 *at = huge ? leaf->slot : leaf->table;
+	unsigned int nr = huge ? 1 : HW_PT_ENTRIES;
+	unsigned int nr_accessed = 0;
+
+	for (; nr; nr--, at++) {
+		u64 entry = entry_sample(at);
+
+		if (!entry)
+			continue;
+		nr_accessed++;
+		accessed(entry, data);
+	}
+	return nr_accessed;
+}
+
 /* ---- Spans of buffer objects -------------------------------------------- */
 
 static unsigned long window_of(u64 va)

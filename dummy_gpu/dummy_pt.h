@@ -62,6 +62,12 @@ void dummy_pt_leaf_map(struct dummy_pt_leaf *leaf, u64 va, const u64 *entries,
 void dummy_pt_leaf_map_huge(struct dummy_pt_leaf *leaf, u64 entry);
 /* Remove the entries of [@start, @end) and no others; hw_vm_flush() is up to the caller. */
 void dummy_pt_leaf_zap(struct dummy_pt_leaf *leaf, u64 start, u64 end);
+/*
+ * Clear ACCESSED of every entry, calling @accessed for those that had it. The chip
+ * sets it again after hw_vm_flush(). Return: how many had it.
+ */
+unsigned int dummy_pt_leaf_sample(struct dummy_pt_leaf *leaf,
+				  void (*accessed)(u64 entry, void *data), void *data);
 
 /*
  * Spans of buffer objects, under dummy_vm.bind_lock: prepare, then set every

@@ -66,6 +66,17 @@ static void svm_retire(struct hmmc_attach *attach, void *cookie)
 	hw_fault_retire(cookie);
 }
 
+static void tell_accessed(u64 entry, void *attach)
+{
+	if (entry & HW_PTE_VRAM)
+		hmmc_attach_accessed(attach, entry & HW_PTE_ADDR);
+}
+
+static bool svm_sample(struct hmmc_attach *attach, void *leaf, unsigned long start)
+{
+	return dummy_pt_leaf_sample(leaf, tell_accessed, attach);
+}
+
 const struct hmmc_device_ops dummy_svm_ops = {
 	.copy = dummy_copy,
 	.prepare = svm_prepare,
@@ -74,4 +85,5 @@ const struct hmmc_device_ops dummy_svm_ops = {
 	.zap = svm_zap,
 	.flush = svm_flush,
 	.retire = svm_retire,
+	.sample = svm_sample,
 };

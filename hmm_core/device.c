@@ -230,8 +230,8 @@ u64 hmmc_device_evict(struct hmmc_device *device, u64 size)
 
 	if (idx < 0)
 		return 0;
-	evicted = hmmc_evict(device->pool, size == U64_MAX ? U64_MAX :
-			     DIV_ROUND_UP_ULL(size, PAGE_SIZE), HMMC_EVICT_REQUEST);
+	evicted = hmmc_room_make(device->pool, size == U64_MAX ? U64_MAX :
+				 DIV_ROUND_UP_ULL(size, PAGE_SIZE), HMMC_EVICT_REQUEST);
 	hmmc_device_exit(device, idx);
 	return evicted << PAGE_SHIFT;
 }

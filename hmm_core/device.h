@@ -11,6 +11,7 @@
 #include <linux/srcu.h>
 
 #include "hmm_core.h"
+#include "logic/pace.h"
 
 struct dentry;
 struct hmmc_pool;
@@ -43,9 +44,10 @@ struct hmmc_device {
 	struct hmmc_pool *pool;
 	struct list_head link;		/* hmmc_devices; devices_lock to change */
 
-	/* Guards attaches. Taken before mmap_lock by drain, else a leaf. */
+	/* Guards attaches and sample_pace. Taken before mmap_lock by drain, else before pt_lock. */
 	struct mutex attaches_lock;
 	struct list_head attaches;
+	struct hmmc_pace sample_pace;	/* of looking at access bits, see room.c */
 
 	struct dentry *debugfs;
 	struct dentry *mirrors_debugfs;

@@ -388,7 +388,8 @@ static int map(struct service *service, struct hmmc_pages *pages)
 	if (hmmc_pool_is_bad(block, pfn, 1))
 		return -EHWPOISON;
 	ret = hmmc_map(pages, fault->access, hmmc_device_offset, fault);
-	if (ret >= 0)
+	/* All that is known of a device without access bits. */
+	if (ret >= 0 && !pool->device->ops->sample)
 		hmmc_pool_touch(pool, hmmc_block_offset(block, pfn));
 	return ret;
 }

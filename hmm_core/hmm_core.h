@@ -138,6 +138,8 @@ struct hmmc_copy_run {
  * zap       MMU notifier, detach, unplug   yes [2]_  no       no           PT, anything of core mm
  * flush     after zap                      yes [2]_  no       no           as zap
  * retire    after map                      no        no       no           PT
+ * sample    before eviction, each second   yes [2]_  no       no           PT
+ *           while device memory is short
  * ========= ============================== ========= ======== ============ =====================
  *
  * .. [1] It runs where memory is being freed: take what it needs from a pool
@@ -190,6 +192,15 @@ struct hmmc_device_ops {
 	 * device progress that shares a page with a busy CPU.
 	 */
 	void (*retire)(struct hmmc_attach *attach, void *cookie);
+	/**
+	 * @sample: optional. Forget that entries of the window at @start were
+	 * used, and tell hmmc_attach_accessed() of those of device memory. Return:
+	 * whether any was used, of any memory, since the last time; then @flush
+	 * follows, because what the device has cached is used without a trace.
+	 * Without this op eviction knows of nothing but faults, and memory that is
+	 * mapped looks as cold as memory that nobody uses.
+	 */
+	bool (*sample)(struct hmmc_attach *attach, void *leaf, unsigned long start);
 };
 
 /* map() takes 2 MiB entries, and 2 MiB device folios are wanted; see Documentation/limits. */
@@ -344,6 +355,10 @@ struct hmmc_device_stats {
 	u64 evicted_chunks;
 	/** @evict_failed: chunks that could not be emptied. */
 	u64 evict_failed;
+	/** @vram_active: bytes of chunks that were in use when eviction last looked. */
+	u64 vram_active;
+	/** @samples: how often it was asked what is in use, see hmmc_device_ops.sample. */
+	u64 samples;
 	/** @reserve: pages set aside for CPU faults that find no memory. */
 	u64 reserve;
 	/** @reserve_taken: of such pages, how many were taken. */
@@ -430,6 +445,18 @@ void hmmc_mirror_detach(struct hmmc_attach *attach);
 
 /* What hmmc_mirror_attach() got; valid in every op. */
 void *hmmc_attach_priv(const struct hmmc_attach *attach);
+
+/**
+ * hmmc_attach_accessed() - say that the device has used some of its memory
+ * @attach: whose page table says so
+ * @offset: byte offset in device memory, as in hmmc_map.entries
+ *
+ * For hmmc_device_ops.sample; a device that counts accesses may call it at any time.
+ * Eviction takes the 2 MiB around @offset for in use.
+ *
+ * Context: Any.
+ */
+void hmmc_attach_accessed(struct hmmc_attach *attach, u64 offset);
 /* The address space, only to be compared: it may be dying. */
 struct mm_struct *hmmc_attach_mm(const struct hmmc_attach *attach);
 /* The device. */

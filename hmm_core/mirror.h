@@ -87,6 +87,7 @@ struct hmmc_view {
 	unsigned int nr_quiet;		/* faults to go since copy-on-write was broken here */
 	bool huge;			/* mapped by one entry */
 	bool turned_away;		/* some of it is in place for lack of room. A hint. */
+	bool used;			/* as sampled; since it was last readmitted or not */
 	DECLARE_BITMAP(mapped, HMMC_WINDOW_PAGES);
 	DECLARE_BITMAP(writable, HMMC_WINDOW_PAGES);
 	DECLARE_BITMAP(atomic, HMMC_WINDOW_PAGES);	/* may do atomics */
@@ -118,8 +119,23 @@ struct hmmc_window {
 
 /* Zap everything an attach has mapped. Nobody maps for it any more. */
 void hmmc_attach_zap(struct hmmc_attach *attach);
-/* Zap up to @nr windows that were turned away, so that they fault again. Return: how many. */
-unsigned int hmmc_attach_readmit(struct hmmc_attach *attach, unsigned int nr);
+/* Find out what the device has used. Return: in how many windows. */
+unsigned int hmmc_attach_sample(struct hmmc_attach *attach);
+
+/**
+ * struct hmmc_readmission - give windows that were turned away another chance
+ * @room: in and out: windows there is room for
+ * @settle: also those that were not used since the last time: nothing is lost by it
+ * @nr_left: how many are left
+ */
+struct hmmc_readmission {
+	unsigned int room;
+	bool settle;
+	unsigned int nr_left;
+};
+
+/* Zap them, so that they fault again. */
+void hmmc_attach_readmit(struct hmmc_attach *attach, struct hmmc_readmission *readmission);
 /* Take the mm for an access. Return: false if the process is gone. */
 static inline bool hmmc_mirror_enter(struct hmmc_mirror *mirror)
 {

@@ -41,10 +41,8 @@ static u64 nr_free(const struct hmmc_pool *pool)
 
 void hmmc_pool_tell_room(struct hmmc_pool *pool)
 {
-	/* More than a fault makes for itself, or those would chase each other. */
-	if (pool->turned_away && !pool->gone &&
-	    nr_free(pool) >= max(pool->nr_frames / 16, 4 * HMMC_WINDOW_PAGES))
-		schedule_work(&pool->readmit);
+	if (pool->turned_away && !pool->gone && nr_free(pool) >= hmmc_pool_much(pool))
+		mod_delayed_work(system_dfl_wq, &pool->room, 0);
 }
 
 /* No process has anything there, but broken frames may be left. */
@@ -117,6 +115,20 @@ static void clock_move(struct hmmc_pool *pool, struct hmmc_chunk *chunk, bool ac
 	clock_enter(pool, chunk, active);
 }
 
+/* Whether there was a sample that tells something of it. */
+static bool has_news(const struct hmmc_pool *pool, const struct hmmc_chunk *chunk)
+{
+	return (int)(READ_ONCE(pool->nr_samples) - READ_ONCE(chunk->old_sample)) > 0;
+}
+
+/* From here on, somebody has to use it to be taken for in use. */
+static void clock_renew(struct hmmc_pool *pool, struct hmmc_chunk *chunk, bool active)
+{
+	WRITE_ONCE(chunk->referenced, false);
+	WRITE_ONCE(chunk->old_sample, READ_ONCE(pool->nr_samples));
+	clock_move(pool, chunk, active);
+}
+
 /*
  * Let chunks that have been in use the longest show that they still are: one at each
  * eviction, or what is not used any more would stay, and more if need be.
@@ -124,14 +136,16 @@ static void clock_move(struct hmmc_pool *pool, struct hmmc_chunk *chunk, bool ac
 static void deactivate(struct hmmc_pool *pool)
 {
 	u64 nr = pool->nr_active;
+	bool wanted = false;
 
 	for (; nr; nr--) {
 		struct hmmc_chunk *chunk = list_first_entry(&pool->active, struct hmmc_chunk,
 							    clock);
 
-		clock_move(pool, chunk, READ_ONCE(chunk->referenced));
-		WRITE_ONCE(chunk->referenced, false);
-		if (!hmmc_victim_wants_inactive(pool->nr_active, pool->nr_inactive))
+		if (wanted || has_news(pool, chunk))
+			clock_renew(pool, chunk, READ_ONCE(chunk->referenced));
+		wanted = hmmc_victim_wants_inactive(pool->nr_active, pool->nr_inactive);
+		if (!wanted)
 			break;
 	}
 }
@@ -152,6 +166,8 @@ static void chunk_refile(struct hmmc_pool *pool, struct hmmc_chunk *chunk)
 		return;
 	if (state != HMMC_CHUNK_EMPTY && list_empty(&chunk->clock)) {
 		chunk->since = jiffies;
+		/* What it comes for is no use of its own: there must be another, later. */
+		WRITE_ONCE(chunk->old_sample, READ_ONCE(pool->nr_samples) + 1);
 		clock_enter(pool, chunk, false);
 	} else if (state == HMMC_CHUNK_EMPTY && !list_empty(&chunk->clock)) {
 		clock_leave(pool, chunk);
@@ -165,6 +181,7 @@ static void chunk_refile(struct hmmc_pool *pool, struct hmmc_chunk *chunk)
 	if (state == HMMC_CHUNK_EMPTY) {
 		chunk->huge = false;
 		chunk->apart = false;
+		chunk->referenced = false;
 		chunk->nr_cpu_faults = 0;
 		list_add(&chunk->link, &pool->empty);
 		hmmc_pool_tell_room(pool);
@@ -191,7 +208,6 @@ static unsigned int chunk_take(struct hmmc_pool *pool, struct hmmc_chunk *chunk,
 		pfns[taken++] = first_pfn + i++;
 	}
 	chunk_use(pool, chunk, taken);
-	chunk->referenced = true;
 	pool->nr_used += taken;
 	return taken;
 }
@@ -302,7 +318,6 @@ unsigned long hmmc_pool_reserve_chunk(struct hmmc_pool *pool, struct hmmc_accoun
 			bitmap_fill(chunk->used, HMMC_WINDOW_PAGES);
 			chunk_use(pool, chunk, HMMC_WINDOW_PAGES);
 			chunk->huge = true;
-			chunk->referenced = true;
 			pool->nr_used += HMMC_WINDOW_PAGES;
 			chunk_refile(pool, chunk);
 			spin_unlock_irqrestore(&pool->lock, flags);
@@ -492,6 +507,15 @@ void hmmc_pool_touch(struct hmmc_pool *pool, u64 offset)
 	WRITE_ONCE(chunk->referenced, true);
 }
 
+void hmmc_pool_accessed(struct hmmc_pool *pool, u64 offset)
+{
+	struct hmmc_block *block = first_block(pool);
+	struct hmmc_chunk *chunk = &block->chunks[offset >> HMMC_WINDOW_SHIFT];
+
+	if (has_news(pool, chunk))
+		WRITE_ONCE(chunk->referenced, true);
+}
+
 u64 hmmc_pool_nr_free(struct hmmc_pool *pool)
 {
 	guard(spinlock_irqsave)(&pool->lock);
@@ -521,8 +545,7 @@ static struct hmmc_chunk *find_inactive(struct hmmc_pool *pool,
 		case HMMC_VICTIM_TAKE:
 			return chunk;
 		case HMMC_VICTIM_ACTIVATE:
-			WRITE_ONCE(chunk->referenced, false);
-			clock_move(pool, chunk, true);
+			clock_renew(pool, chunk, true);
 			break;
 		case HMMC_VICTIM_SKIP:
 			break;

@@ -68,6 +68,8 @@ struct hmmc_chunk {
 	bool active;
 	/* When it last began to hold frames, in jiffies. */
 	unsigned long since;
+	/* Number of the last sample that is no news of it. */
+	unsigned int old_sample;
 	/* CPU faults since it was opened; sizes the fault-around. */
 	unsigned int nr_cpu_faults;
 	/* Whose pinned frames are here, and nobody else's; or NULL. */
@@ -184,6 +186,7 @@ struct hmmc_pool {
 	struct list_head inactive;	/* chunks that go next, as far as is known */
 	u64 nr_active;			/* chunks on @active */
 	u64 nr_inactive;
+	unsigned int nr_samples;	/* begun; device->attaches_lock to change */
 	u64 nr_frames;
 	u64 nr_used;
 	u64 nr_pinned;
@@ -192,8 +195,9 @@ struct hmmc_pool {
 	u64 nr_idle;			/* free frames in those, only for their holder */
 	bool has_bad;			/* never cleared: skips looking at every frame */
 	struct hmmc_pace pace;		/* of evictions for faults, see room.c */
-	bool turned_away;		/* there are views to readmit where there is room */
-	struct work_struct readmit;
+	bool turned_away;		/* there are views to readmit */
+	unsigned long settled;		/* when views were last looked at, in jiffies; of @room */
+	struct delayed_work room;
 	/*
 	 * Big scratch arrays for those who must not fail: CPU faults and
 	 * eviction. Neither waits for mmap_lock with one in hand.
@@ -249,11 +253,19 @@ static inline bool hmmc_pool_is_bad(struct hmmc_block *block, unsigned long pfn,
 
 /* Whether a frame is in use that is not broken, so that it may leave. */
 bool hmmc_pool_has_good(struct hmmc_pool *pool);
-/* The device uses the memory at byte offset @offset. */
+/* A fault was served with the memory at byte offset @offset. */
 void hmmc_pool_touch(struct hmmc_pool *pool, u64 offset);
+/* A sample says that the memory there was used. */
+void hmmc_pool_accessed(struct hmmc_pool *pool, u64 offset);
 /* Frames that are neither used nor pinned nor bad, nor kept for somebody. */
 u64 hmmc_pool_nr_free(struct hmmc_pool *pool);
-/* If there is much room, start pool->readmit for those who were turned away. */
+/* So many free frames are much room: more than a fault makes for itself. */
+static inline u64 hmmc_pool_much(const struct hmmc_pool *pool)
+{
+	return max(pool->nr_frames / 16, 4ULL * HMMC_WINDOW_PAGES);
+}
+
+/* If there is much room, start pool->room for those who were turned away. */
 void hmmc_pool_tell_room(struct hmmc_pool *pool);
 
 /* Pick the coldest chunk that may go and close it. Return: NULL if there is none. */

@@ -38,7 +38,7 @@ static void refill(struct work_struct *work)
 					       __GFP_RETRY_MAYFAIL);
 
 		if (!page) {
-			queue_delayed_work(system_unbound_wq, &reserve->refill, REFILL_PERIOD);
+			queue_delayed_work(system_dfl_wq, &reserve->refill, REFILL_PERIOD);
 			break;
 		}
 		if (!put_page_back(reserve, page))
@@ -56,7 +56,7 @@ struct folio *hmmc_reserve_take(struct hmmc_pool *pool)
 			page = reserve->pages[--reserve->nr];
 	}
 	/* Also where there was none: the fault will be back. */
-	queue_delayed_work(system_unbound_wq, &reserve->refill, 0);
+	queue_delayed_work(system_dfl_wq, &reserve->refill, 0);
 	if (!page)
 		return NULL;
 	hmmc_pool_count(pool, HMMC_POOL_RESERVE_TAKEN, 1);
@@ -67,7 +67,7 @@ void hmmc_reserve_init(struct hmmc_pool *pool)
 {
 	spin_lock_init(&pool->reserve.lock);
 	INIT_DELAYED_WORK(&pool->reserve.refill, refill);
-	queue_delayed_work(system_unbound_wq, &pool->reserve.refill, 0);
+	queue_delayed_work(system_dfl_wq, &pool->reserve.refill, 0);
 }
 
 void hmmc_reserve_fini(struct hmmc_pool *pool)

@@ -20,6 +20,12 @@ int hmmc_migrate_in(struct hmmc_attach *attach, struct hmmc_move *move);
 int hmmc_migrate_in_paced(struct hmmc_attach *attach, struct hmmc_move *move,
 			  struct hmmc_view *view);
 
+/*
+ * Evict until @nr frames are free, what is in use last. Nothing of ours is held.
+ * Return: frames moved.
+ */
+u64 hmmc_room_make(struct hmmc_pool *pool, u64 nr, enum hmmc_evict_mode mode);
+
 /* Frames may be handed out again that were not. */
 void hmmc_room_look(struct hmmc_pool *pool);
 

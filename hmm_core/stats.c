@@ -25,6 +25,7 @@ void hmmc_device_stats(struct hmmc_device *device, struct hmmc_device_stats *sta
 		stats->vram_pinned = pool->nr_pinned << PAGE_SHIFT;
 		stats->vram_held = pool->nr_held << HMMC_WINDOW_SHIFT;
 		stats->vram_bad = pool->nr_bad << PAGE_SHIFT;
+		stats->vram_active = pool->nr_active << HMMC_WINDOW_SHIFT;
 	}
 	stats->migrated_in = atomic64_read(&pool->count[HMMC_POOL_MIGRATED_IN]);
 	stats->migrated_out = atomic64_read(&pool->count[HMMC_POOL_MIGRATED_OUT]);
@@ -35,6 +36,7 @@ void hmmc_device_stats(struct hmmc_device *device, struct hmmc_device_stats *sta
 	stats->thp_out = atomic64_read(&pool->count[HMMC_POOL_THP_OUT]);
 	stats->evicted_chunks = atomic64_read(&pool->count[HMMC_POOL_EVICTED_CHUNKS]);
 	stats->evict_failed = atomic64_read(&pool->count[HMMC_POOL_EVICT_FAILED]);
+	stats->samples = READ_ONCE(pool->nr_samples);
 	stats->reserve = READ_ONCE(pool->reserve.nr);
 	stats->reserve_taken = atomic64_read(&pool->count[HMMC_POOL_RESERVE_TAKEN]);
 }
@@ -79,6 +81,8 @@ static int device_show(struct seq_file *seq, void *unused)
 	seq_printf(seq, "thp_out %llu\n", stats.thp_out);
 	seq_printf(seq, "evicted_chunks %llu\n", stats.evicted_chunks);
 	seq_printf(seq, "evict_failed %llu\n", stats.evict_failed);
+	seq_printf(seq, "vram_active %llu\n", stats.vram_active);
+	seq_printf(seq, "samples %llu\n", stats.samples);
 	seq_printf(seq, "reserve %llu\n", stats.reserve);
 	seq_printf(seq, "reserve_taken %llu\n", stats.reserve_taken);
 	return 0;

@@ -149,6 +149,18 @@ DEFINE_EVENT(hmmc_entries, hmmc_zap,
 		      unsigned int nr_pages),
 	     TP_ARGS(device, mm, start, end, nr_pages));
 
+TRACE_EVENT(hmmc_sample,
+	    TP_PROTO(const char *device, unsigned int nr, unsigned int windows),
+	    TP_ARGS(device, nr, windows),
+	    TP_STRUCT__entry(__string(device, device)
+			     __field(unsigned int, nr)
+			     __field(unsigned int, windows)),
+	    TP_fast_assign(__assign_str(device);
+			   __entry->nr = nr;
+			   __entry->windows = windows;),
+	    TP_printk("device=%s nr=%u used_windows=%u",
+		      __get_str(device), __entry->nr, __entry->windows));
+
 TRACE_EVENT(hmmc_evict,
 	    TP_PROTO(const char *device, u64 offset, unsigned int asked, unsigned int moved),
 	    TP_ARGS(device, offset, asked, moved),

@@ -311,7 +311,11 @@ void hmmc_views_drop(struct hmmc_attach *attach)
 	}
 }
 
-void hmmc_attach_zap(struct hmmc_attach *attach)
+/* Call @act for each view of an attach, under pt_lock. */
+static void visit_views(struct hmmc_attach *attach,
+			void (*act)(struct hmmc_window *window, struct hmmc_view *view,
+				    void *data),
+			void *data)
 {
 	struct hmmc_mirror *mirror = attach->mirror;
 	struct hmmc_window *window;
@@ -325,45 +329,70 @@ void hmmc_attach_zap(struct hmmc_attach *attach)
 			struct hmmc_view *view = window->views[attach->index];
 
 			if (view)
-				view_zap(window, view);
+				act(window, view, data);
 		}
 		hmmc_window_put(window);
 		cond_resched();
 	}
 }
 
-static bool view_readmit(struct hmmc_window *window, unsigned int index)
+static void zap_view(struct hmmc_window *window, struct hmmc_view *view, void *unused)
 {
-	struct hmmc_view *view;
-
-	guard(mutex)(&window->pt_lock);
-	view = window->views[index];
-	if (!view || !READ_ONCE(view->turned_away))
-		return false;
-	WRITE_ONCE(view->turned_away, false);
 	view_zap(window, view);
-	return true;
 }
 
-unsigned int hmmc_attach_readmit(struct hmmc_attach *attach, unsigned int nr)
+void hmmc_attach_zap(struct hmmc_attach *attach)
 {
-	struct hmmc_mirror *mirror = attach->mirror;
-	struct hmmc_window *window;
-	unsigned int readmitted = 0;
-	unsigned long index;
+	visit_views(attach, zap_view, NULL);
+}
 
-	xa_for_each(&mirror->windows, index, window) {
-		if (readmitted == nr)
-			break;
-		/* One that is being reaped maps nothing. */
-		window = hmmc_window_find(mirror, index << HMMC_WINDOW_SHIFT);
-		if (!window)
-			continue;
-		readmitted += view_readmit(window, attach->index);
-		hmmc_window_put(window);
-		cond_resched();
+static void sample_view(struct hmmc_window *window, struct hmmc_view *view, void *data)
+{
+	unsigned int *nr_used = data;
+	const struct hmmc_device_ops *ops = view->attach->device->ops;
+	struct hmmc_span all = {
+		.start = window->start,
+		.end = window->start + HMMC_WINDOW_SIZE,
+	};
+
+	if (bitmap_empty(view->mapped, HMMC_WINDOW_PAGES) ||
+	    !ops->sample(view->attach, view->leaf, window->start))
+		return;
+	view->used = true;
+	(*nr_used)++;
+	ops->flush(view->attach, &all);
+}
+
+unsigned int hmmc_attach_sample(struct hmmc_attach *attach)
+{
+	unsigned int nr_used = 0;
+
+	visit_views(attach, sample_view, &nr_used);
+	return nr_used;
+}
+
+static void readmit_view(struct hmmc_window *window, struct hmmc_view *view, void *data)
+{
+	struct hmmc_readmission *readmission = data;
+	bool used = view->used || !readmission->settle;
+
+	if (readmission->settle)
+		view->used = false;
+	if (!READ_ONCE(view->turned_away))
+		return;
+	if (used && !readmission->room) {
+		readmission->nr_left++;
+		return;
 	}
-	return readmitted;
+	if (used)
+		readmission->room--;
+	WRITE_ONCE(view->turned_away, false);
+	view_zap(window, view);
+}
+
+void hmmc_attach_readmit(struct hmmc_attach *attach, struct hmmc_readmission *readmission)
+{
+	visit_views(attach, readmit_view, readmission);
 }
 
 void hmmc_window_zap(struct hmmc_window *window, const struct hmmc_span *span)

@@ -467,9 +467,9 @@ TEST_F(hmm_evict, fault_without_room_is_served_in_place)
 
 	EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, mem, size, 2));
 	EXPECT_EQ(0, gpu_pattern_fill(&self->gpu, mem, size, 3));
+	EXPECT_EQ(before.evicted_chunks, gpu_device_stats(&self->gpu).evicted_chunks);
 	EXPECT_EQ(0, file_write(EVICT_SHARE, "10"));
 	EXPECT_EQ(0, pattern_bad(mem, size, 3));
-	EXPECT_EQ(before.evicted_chunks, gpu_device_stats(&self->gpu).evicted_chunks);
 	EXPECT_LT(away, turned_away());
 }
 
@@ -504,6 +504,85 @@ TEST_F(hmm_evict, advice_for_the_device_makes_room)
 	EXPECT_EQ(pages(size), pages_in(mem, size, IN_DEVICE));
 	EXPECT_EQ(0, file_write(EVICT_SHARE, "10"));
 	EXPECT_EQ(0, pattern_bad(mem, size, 3));
+}
+
+TEST_F_TIMEOUT(hmm_evict, memory_that_is_used_moves_in_where_memory_is_not, 120)
+{
+	size_t size = 2 * HUGE_SIZE;
+	char *mem = fill_and_forbid(_metadata, &self->gpu, self->free & -HUGE_SIZE,
+				    variant->kind, size);
+	long long away = turned_away();
+
+	EXPECT_EQ(0, gpu_pattern_fill(&self->gpu, mem, size, 3));
+	EXPECT_LT(away, turned_away());
+	EXPECT_GT(pages(size), pages_in(mem, size, IN_DEVICE));
+	EXPECT_EQ(0, file_write(EVICT_SHARE, "10"));
+	/* It is mapped and does not fault; what is in the device is idle. */
+	EXPECT_TRUE(eventually(!gpu_pattern_bad(&self->gpu, mem, size, 3) &&
+			       pages_in(mem, size, IN_DEVICE) == pages(size)));
+	EXPECT_EQ(0, pattern_bad(mem, size, 3));
+}
+
+/* ---- What is in use ------------------------------------------------------- */
+
+static long long of_device(const char *name)
+{
+	const char *path = "/sys/kernel/debug/hmm_core/dummy_gpu.0/stats";
+	long long value, found = -1;
+	char other[64];
+	FILE *file;
+
+	file = fopen(path, "r");
+	while (file && fscanf(file, "%63s %lld", other, &value) == 2)
+		found = strcmp(name, other) ? found : value;
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* Let the device read @mem while it is asked @times what it uses. */
+static bool use_for_samples(struct gpu *gpu, const char *mem, size_t size, unsigned int times)
+{
+	long long end = of_device("samples") + times;
+
+	return eventually(!gpu_pattern_bad(gpu, mem, size, 1) &&
+			  !dummy_evict(gpu->dev, page_size, NULL) && of_device("samples") >= end);
+}
+
+TEST_F_TIMEOUT(hmm_evict, memory_in_use_stays_though_it_came_first_and_never_faults, 120)
+{
+	size_t part = self->free / 4 & -HUGE_SIZE, rest;
+	char *hot, *cold;
+
+	hot = resident(_metadata, &self->gpu, part, variant->kind);
+	ASSERT_EQ(pages(part), pages_in(hot, part, IN_DEVICE));
+	/* A chunk is free, or to ask for room would make some. */
+	rest = (self->free & -HUGE_SIZE) - part - HUGE_SIZE;
+	cold = resident(_metadata, &self->gpu, rest, variant->kind);
+	EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, cold, rest, 1));
+	ASSERT_TRUE(use_for_samples(&self->gpu, hot, part, 3));
+
+	/* All that is free is what the two leave. */
+	ASSERT_EQ(0, dummy_evict(self->gpu.dev, self->free - part - HUGE_SIZE, NULL));
+	EXPECT_EQ(pages(part), pages_in(hot, part, IN_DEVICE));
+	EXPECT_GE(pages(2 * HUGE_SIZE), pages_in(cold, rest, IN_DEVICE));
+	EXPECT_LE((long long)part, of_device("vram_active"));
+	EXPECT_EQ(0, pattern_bad(hot, part, 1));
+	EXPECT_EQ(0, pattern_bad(cold, rest, 1));
+}
+
+TEST_F_TIMEOUT(hmm_evict, memory_not_used_any_more_goes_before_memory_in_use, 120)
+{
+	size_t half = self->free / 2 & -HUGE_SIZE;
+	char *before, *now;
+
+	before = resident(_metadata, &self->gpu, half - HUGE_SIZE, variant->kind);
+	now = resident(_metadata, &self->gpu, half - HUGE_SIZE, variant->kind);
+	ASSERT_TRUE(use_for_samples(&self->gpu, before, half - HUGE_SIZE, 3));
+	ASSERT_TRUE(use_for_samples(&self->gpu, now, half - HUGE_SIZE, 3));
+	ASSERT_EQ(0, dummy_evict(self->gpu.dev, self->free - half, NULL));
+	EXPECT_EQ(pages(half - HUGE_SIZE), pages_in(now, half - HUGE_SIZE, IN_DEVICE));
+	EXPECT_GT(pages(half - HUGE_SIZE), pages_in(before, half - HUGE_SIZE, IN_DEVICE));
 }
 
 /* ---- Races ---------------------------------------------------------------- */
