@@ -88,6 +88,8 @@ void gpu_place(struct gpu *gpu, char *mem, size_t size, enum drm_dummy_gpu_place
 
 /* How many pages of the span the device page table maps. */
 size_t gpu_mapped(struct gpu *gpu, char *mem, size_t size);
+/* Pages of a span that are in the device. */
+size_t gpu_resident(struct gpu *gpu, char *mem, size_t size);
 
 /* Make ready a job that writes @value all over the span, and run it as often as wanted. */
 void gpu_job_fill(struct gpu *gpu, char *mem, size_t size, uint64_t value);

@@ -85,7 +85,18 @@ void gpu_place(struct gpu *gpu, char *mem, size_t size, enum drm_dummy_gpu_place
 	check(dummy_advise(gpu->vm, mem, size, DRM_DUMMY_GPU_ADVICE_PLACE, place), "advise");
 }
 
-size_t gpu_mapped(struct gpu *gpu, char *mem, size_t size)
+static bool is_mapped_for_writing(const struct drm_dummy_gpu_page *page)
+{
+	return page->flags & DRM_DUMMY_GPU_PAGE_MAPPED_WRITE;
+}
+
+static bool is_in_device(const struct drm_dummy_gpu_page *page)
+{
+	return page->place == DRM_DUMMY_GPU_PLACE_DEVICE;
+}
+
+static size_t count_pages(struct gpu *gpu, char *mem, size_t size,
+			  bool (*counts)(const struct drm_dummy_gpu_page *page))
 {
 	struct drm_dummy_gpu_page pages[HUGE_SIZE / PAGE_SIZE];
 	size_t offset, part, i, count = 0;
@@ -94,9 +105,19 @@ size_t gpu_mapped(struct gpu *gpu, char *mem, size_t size)
 		part = size - offset < HUGE_SIZE ? size - offset : HUGE_SIZE;
 		check(dummy_snapshot(gpu->vm, mem + offset, part, pages), "snapshot");
 		for (i = 0; i < part / PAGE_SIZE; i++)
-			count += !!(pages[i].flags & DRM_DUMMY_GPU_PAGE_MAPPED_WRITE);
+			count += counts(&pages[i]);
 	}
 	return count;
+}
+
+size_t gpu_mapped(struct gpu *gpu, char *mem, size_t size)
+{
+	return count_pages(gpu, mem, size, is_mapped_for_writing);
+}
+
+size_t gpu_resident(struct gpu *gpu, char *mem, size_t size)
+{
+	return count_pages(gpu, mem, size, is_in_device);
 }
 
 void gpu_job_fill(struct gpu *gpu, char *mem, size_t size, uint64_t value)
