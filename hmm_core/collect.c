@@ -6,10 +6,23 @@
  * Only the page that the device asked for is faulted in; its neighbours are
  * taken as they are, so that what one of them may not do fails no one else.
  */
+#include <linux/fs.h>
 #include <linux/hmm.h>
+#include <linux/magic.h>
+#include <linux/mm.h>
 #include <linux/mmap_lock.h>
 
 #include "mirror.h"
+
+/*
+ * Memory of memfd_secret(): its pages are mapped by its users and nowhere else, so
+ * the kernel that touched one for a device would oops. Core mm keeps it from GUP,
+ * but hmm_range_fault() names its pages like any (7.2, 7.3).
+ */
+static bool vma_is_secret(const struct vm_area_struct *vma)
+{
+	return vma->vm_file && file_inode(vma->vm_file)->i_sb->s_magic == SECRETMEM_MAGIC;
+}
 
 /* May the process itself make this access? */
 static int check_vma(struct mm_struct *mm, unsigned long addr, enum hmmc_access access)
@@ -18,6 +31,8 @@ static int check_vma(struct mm_struct *mm, unsigned long addr, enum hmmc_access 
 
 	if (!vma)
 		return -EFAULT;
+	if (vma_is_secret(vma))
+		return -EHWPOISON;
 	if (!(vma->vm_flags & VM_READ))
 		return -EPERM;
 	if (access != HMMC_ACCESS_READ && !(vma->vm_flags & VM_WRITE))
@@ -80,11 +95,35 @@ static int read_span(const struct hmmc_pages *pages, unsigned long start, unsign
 	return ret;
 }
 
+static void forget_secrets(const struct hmmc_pages *pages)
+{
+	struct mm_struct *mm = pages->window->mirror->mm;
+	const struct hmmc_span *span = &pages->span;
+	struct vm_area_struct *vma;
+
+	for (vma = find_vma_intersection(mm, span->start, span->end); vma;
+	     vma = find_vma_intersection(mm, vma->vm_end, span->end)) {
+		unsigned long start = max(vma->vm_start, span->start);
+		unsigned long end = min(vma->vm_end, span->end);
+
+		if (vma_is_secret(vma))
+			memset(pages->pfns + ((start - span->start) >> PAGE_SHIFT), 0,
+			       ((end - start) >> PAGE_SHIFT) * sizeof(*pages->pfns));
+		if (end == span->end)
+			break;
+	}
+}
+
 /* The rest of the span, as it is. One sequence covers both reads. */
 static int read_around(const struct hmmc_pages *pages)
 {
+	int ret;
+
 	memset(pages->pfns, 0, hmmc_pages_nr(pages) * sizeof(*pages->pfns));
-	return read_span(pages, pages->span.start, pages->span.end, pages->pfns, 0);
+	ret = read_span(pages, pages->span.start, pages->span.end, pages->pfns, 0);
+	if (!ret)
+		forget_secrets(pages);
+	return ret;
 }
 
 static void begin(struct hmmc_pages *pages)

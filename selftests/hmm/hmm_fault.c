@@ -527,6 +527,45 @@ TEST_F(hmm_fault_denied, access_to_memory_that_has_no_pages_fails)
 	EXPECT_EQ(0, dummy_bo_destroy(bo));
 }
 
+/* Memory of which the kernel itself has no mapping, nor gives one to anybody. */
+TEST_F(hmm_fault_denied, access_to_secret_memory_fails_and_its_neighbours_go_on)
+{
+	size_t size = 8 * page_size;
+	char *secret = self->mem + self->bad;
+	struct dummy_migrated migrated;
+	uint64_t value = 0;
+	int fd, ret;
+
+	fd = syscall(__NR_memfd_secret, O_CLOEXEC);
+	if (fd < 0)
+		SKIP(return, "needs memfd_secret()");
+	/* In the same window as memory that the device may have. */
+	ASSERT_EQ(0, ftruncate(fd, size));
+	ASSERT_EQ(secret, mmap(secret, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+			       0));
+	memset(secret, 0x5a, size);
+	ret = gpu_load(&self->gpu, secret, &value);
+	EXPECT_FAILED(MEMORY, READ, ret);
+	ret = gpu_store(&self->gpu, secret, 1);
+	EXPECT_FAILED(MEMORY, WRITE, ret);
+	ASSERT_EQ(0, dummy_migrate(self->gpu.vm, self->mem, self->size,
+				   DRM_DUMMY_GPU_PLACE_DEVICE, DRM_DUMMY_GPU_MIGRATE_MAP,
+				   &migrated));
+	EXPECT_EQ((self->size - size) / page_size, migrated.moved + migrated.already);
+	ret = gpu_load(&self->gpu, secret, &value);
+	EXPECT_FAILED(MEMORY, READ, ret);
+	/* A fault beside it maps what is around that, and not this. */
+	EXPECT_EQ(0, gpu_store(&self->gpu, secret - 8, 2));
+	EXPECT_EQ(0, gpu_store(&self->gpu, secret + size, 3));
+	ret = gpu_load(&self->gpu, secret, &value);
+	EXPECT_FAILED(MEMORY, READ, ret);
+	EXPECT_EQ(0x5a, *(volatile char *)secret);
+	EXPECT_EQ(2, *(volatile uint64_t *)(secret - 8));
+	EXPECT_EQ(3, *(volatile uint64_t *)(secret + size));
+	EXPECT_USABLE();
+	close(fd);
+}
+
 static int open_uffd(uint64_t features)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = features };
