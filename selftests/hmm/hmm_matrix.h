@@ -86,28 +86,34 @@ static inline int cell_share(struct cell *cell)
 	return cell->child < 0 ? -errno : 0;
 }
 
-/* Memory of @cell in its state; -ENXIO: there is none of that kind to be had. */
-static inline int cell_init(struct cell *cell, struct cell_kind kind)
+/* Memory of @cell, which is at home and holds pattern 1, gets into its state. */
+static inline int cell_enter(struct cell *cell, enum cell_state state)
 {
-	cell->state = kind.state;
-	cell->child = 0;
-	cell->mem = mem_alloc(CELL_SIZE, kind.kind);
-	if (!cell->mem)
-		return -ENOMEM;
+	cell->state = state;
 	cell->page = cell->mem + CELL_PAGE;
-	pattern_fill(cell->mem, CELL_SIZE, 1);
-	if (!mem_is_kind(cell->mem, CELL_SIZE, kind.kind))
-		return -ENXIO;
-	if (kind.state == CELL_EXCLUSIVE &&
+	if (state == CELL_EXCLUSIVE &&
 	    gpu_advise_place(&cell->gpu, cell->mem, CELL_SIZE, DRM_DUMMY_GPU_PLACE_SYSTEM))
 		return -EINVAL;
 	if (!cell_send(cell))
 		return -EBUSY;
-	if (kind.state == CELL_SHARED && cell_share(cell))
+	if (state == CELL_SHARED && cell_share(cell))
 		return -EAGAIN;
-	if (kind.state == CELL_READ_ONLY && mprotect(cell->mem, CELL_SIZE, PROT_READ))
+	if (state == CELL_READ_ONLY && mprotect(cell->mem, CELL_SIZE, PROT_READ))
 		return -errno;
 	return page_in(cell->page) == cell_place(cell) ? 0 : -EIO;
+}
+
+/* Memory of @cell in its state; -ENXIO: there is none of that kind to be had. */
+static inline int cell_init(struct cell *cell, struct cell_kind kind)
+{
+	cell->child = 0;
+	cell->mem = mem_alloc(CELL_SIZE, kind.kind);
+	if (!cell->mem)
+		return -ENOMEM;
+	pattern_fill(cell->mem, CELL_SIZE, 1);
+	if (!mem_is_kind(cell->mem, CELL_SIZE, kind.kind))
+		return -ENXIO;
+	return cell_enter(cell, kind.state);
 }
 
 /* Whoever shares it has seen nothing but what was in it from the start. */

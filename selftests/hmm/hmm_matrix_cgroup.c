@@ -8,6 +8,7 @@
 #include "hmm_matrix.h"
 
 #include <linux/limits.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -325,6 +326,259 @@ TEST_F(hmm_matrix_cgroup, buffer_object_never_shows_what_a_process_had)
 	for (offset = 0; offset < SIZE; offset += 8)
 		sum |= *(volatile uint64_t *)(mem + offset);
 	EXPECT_EQ(0, sum);
+}
+
+/* ---- In every state ------------------------------------------------------- */
+
+FIXTURE(hmm_matrix_member) {
+	struct gpu gpu;
+	char path[64];
+	uint64_t vram;
+};
+
+FIXTURE_VARIANT(hmm_matrix_member) {
+	struct cell_kind cell;
+};
+
+FIXTURE_VARIANT_ADD(hmm_matrix_member, pte) { .cell = { MEM_PTE, CELL_OWNED } };
+FIXTURE_VARIANT_ADD(hmm_matrix_member, pte_shared) { .cell = { MEM_PTE, CELL_SHARED } };
+FIXTURE_VARIANT_ADD(hmm_matrix_member, pte_read_only) { .cell = { MEM_PTE, CELL_READ_ONLY } };
+FIXTURE_VARIANT_ADD(hmm_matrix_member, thp) { .cell = { MEM_THP, CELL_OWNED } };
+FIXTURE_VARIANT_ADD(hmm_matrix_member, thp_shared) { .cell = { MEM_THP, CELL_SHARED } };
+FIXTURE_VARIANT_ADD(hmm_matrix_member, thp_read_only) { .cell = { MEM_THP, CELL_READ_ONLY } };
+FIXTURE_VARIANT_ADD(hmm_matrix_member, exclusive) { .cell = { MEM_PTE, CELL_EXCLUSIVE } };
+
+FIXTURE_SETUP(hmm_matrix_member)
+{
+	setup_gpu(_metadata, &self->gpu, 0);
+	self->vram = gpu_device_stats(&self->gpu).vram_svm;
+	snprintf(self->path, sizeof(self->path), "/sys/fs/cgroup/hmm_member.%d", getpid());
+	if (mkdir(self->path, 0755))
+		SKIP(_exit(0), "needs cgroup2 at /sys/fs/cgroup");
+	if (cgroup_read(self->path, "memory.current") < 0) {
+		rmdir(self->path);
+		SKIP(_exit(0), "needs the memory controller for children of the root cgroup");
+	}
+	/* Whoever shares the cell of one that was killed becomes our child. */
+	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
+}
+
+FIXTURE_TEARDOWN(hmm_matrix_member)
+{
+	teardown_gpu(_metadata, &self->gpu);
+	EXPECT_TRUE(eventually(!rmdir(self->path)));
+}
+
+/* In a child: in the cgroup from now on, with a cell. 0, or a code to exit with. */
+static int enter_cell(struct cell *cell, const char *path, struct cell_kind kind)
+{
+	if (cgroup_write(path, "cgroup.procs", getpid()) || gpu_open(&cell->gpu, 0))
+		return 1;
+	return cell_init(cell, kind) ? 2 : 0;
+}
+
+/* Reclaimed by its cgroup: at home, but not away; and so it is for who shares it. */
+static int be_reclaimed(const char *path, struct cell_kind kind)
+{
+	struct cell cell;
+	int ret = enter_cell(&cell, path, kind);
+
+	if (ret)
+		return ret;
+	file_write(in_cgroup(path, "memory.reclaim"), "16M");
+	/* What is exclusive is at home: it may go, and then the device has it no more. */
+	if (kind.state == CELL_EXCLUSIVE ? !cell_send(&cell) :
+					   page_in(cell.page) != cell_place(&cell))
+		return 3;
+	if (kind.state != CELL_EXCLUSIVE && gpu_to_system(&cell.gpu, cell.mem, CELL_SIZE))
+		return 4;
+	file_write(in_cgroup(path, "memory.reclaim"), "16M");
+	if (!pages_in(cell.mem, CELL_SIZE, IN_SWAP))
+		return 5;
+	if (gpu_pattern_bad(&cell.gpu, cell.mem, CELL_SIZE, 1))
+		return 6;
+	file_write(in_cgroup(path, "memory.reclaim"), "16M");
+	if (pattern_bad(cell.mem, CELL_SIZE, 1))
+		return 7;
+	return cell_others_are_well(&cell) ? 0 : 8;
+}
+
+TEST_F(hmm_matrix_member, reclaim_leaves_it_in_the_device_and_swaps_it_at_home)
+{
+	pid_t child;
+
+	child = fork();
+	if (!child)
+		_exit(be_reclaimed(self->path, variant->cell));
+	EXPECT_EQ(0, wait_exit(child));
+}
+
+/* The copies that the device makes of what is shared are as much as that is. */
+static int make_copies(const char *path, struct cell_kind kind)
+{
+	struct cell cell;
+	int ret = enter_cell(&cell, path, kind);
+	long long charged;
+	size_t offset;
+
+	if (ret)
+		return ret;
+	if (cell_is_writable(&cell)) {
+		charged = cgroup_read(path, "memory.current");
+		if (gpu_fill(&cell.gpu, cell.mem, CELL_SIZE, 2))
+			return 3;
+		charged = cgroup_read(path, "memory.current") - charged;
+		/* In batches per CPU, and there are page tables. */
+		if (kind.state == CELL_SHARED ? charged < (long long)CELL_SIZE / 2 :
+						charged > (long long)CELL_SIZE / 2)
+			return 4;
+		for (offset = 0; offset < CELL_SIZE; offset += 8) {
+			if (*(volatile uint64_t *)(cell.mem + offset) != 2)
+				return 5;
+		}
+	}
+	return cell_others_are_well(&cell) ? 0 : 6;
+}
+
+TEST_F(hmm_matrix_member, copies_of_what_is_shared_are_charged_and_nothing_else)
+{
+	pid_t child;
+
+	child = fork();
+	if (!child)
+		_exit(make_copies(self->path, variant->cell));
+	EXPECT_EQ(0, wait_exit(child));
+}
+
+/* A job that never ends and uses the cell as its state allows. */
+static int start_endless_use(struct cell *cell)
+{
+	struct dummy_stream *stream = cell->gpu.stream;
+	uint64_t loop = dummy_stream_size(stream), job_id;
+
+	if (cell->state == CELL_EXCLUSIVE)
+		dummy_stream_atomic_add(stream, 0, dummy_addr(cell->page), 1, 8);
+	else if (cell_is_writable(cell))
+		dummy_stream_store(stream, dummy_addr(cell->page), 6, 8);
+	else
+		dummy_stream_load(stream, 1, dummy_addr(cell->page), 8);
+	dummy_stream_jump(stream, loop, DUMMY_GPU_COND_ALWAYS, 0, 0);
+	return gpu_start(&cell->gpu, &job_id);
+}
+
+/* Die, by the OOM killer or by a neighbour who reaps. Who shares the cell looks at it then. */
+static int live_until_killed(const char *path, struct cell_kind kind, struct meeting *meeting,
+			     bool outgrow)
+{
+	struct cell cell;
+	char *mem;
+
+	meeting_child(meeting);
+	if (gpu_open(&cell.gpu, 0) || cell_init(&cell, kind) ||
+	    cgroup_write(path, "cgroup.procs", getpid()) || start_endless_use(&cell))
+		return 1;
+	if (meet(meeting))
+		return 2;
+	if (!outgrow)
+		pause();
+	mem = mem_alloc(8 * SIZE, MEM_PTE);
+	pattern_fill(mem, 8 * SIZE, 2);
+	return 3;
+}
+
+/* The one child that is left has found what it had, if there is one. */
+static bool orphan_is_well(enum cell_state state)
+{
+	pid_t child;
+	int status;
+
+	if (state != CELL_SHARED)
+		return true;
+	child = waitpid(-1, &status, 0);
+	return child > 0 && WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+TEST_F(hmm_matrix_member, process_that_is_killed_for_memory_gives_the_device_its_own_back)
+{
+	long long level = quiet_kernel();
+	struct meeting meeting;
+	pid_t child;
+
+	ASSERT_EQ(0, cgroup_write(self->path, "memory.swap.max", 0));
+	ASSERT_EQ(0, cgroup_write(self->path, "memory.max", SIZE));
+	ASSERT_EQ(0, meeting_init(&meeting));
+	child = fork();
+	if (!child)
+		_exit(live_until_killed(self->path, variant->cell, &meeting, true));
+	meeting_parent(&meeting);
+	EXPECT_EQ(0, meet(&meeting));
+	EXPECT_EQ(-1, wait_exit(child));
+	loud_kernel(level);
+	EXPECT_LT(0, cgroup_event(self->path, "oom_kill"));
+	EXPECT_TRUE(orphan_is_well(variant->cell.state));
+	EXPECT_TRUE(eventually(gpu_device_stats(&self->gpu).vram_svm == self->vram));
+	EXPECT_EQ(0, gpu_store(&self->gpu, self->gpu.staging, 5));
+}
+
+TEST_F(hmm_matrix_member, process_that_is_reaped_by_another_gives_all_back)
+{
+	struct meeting meeting;
+	pid_t child;
+	int fd;
+
+	ASSERT_EQ(0, meeting_init(&meeting));
+	child = fork();
+	if (!child)
+		_exit(live_until_killed(self->path, variant->cell, &meeting, false));
+	meeting_parent(&meeting);
+	EXPECT_EQ(0, meet(&meeting));
+	fd = syscall(__NR_pidfd_open, child, 0);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, kill(child, SIGKILL));
+	if (syscall(__NR_process_mrelease, fd, 0))
+		EXPECT_TRUE(errno == ESRCH || errno == EAGAIN || errno == EINTR);
+	EXPECT_EQ(-1, wait_exit(child));
+	close(fd);
+	EXPECT_TRUE(orphan_is_well(variant->cell.state));
+	EXPECT_TRUE(eventually(gpu_device_stats(&self->gpu).vram_svm == self->vram));
+}
+
+/*
+ * What the device fills and what comes home make it exceed memory.high: reclaim takes
+ * that, and it is slowed down, but not for ever.
+ */
+static int live_above_high(const char *path, struct cell_kind kind)
+{
+	struct cell cell;
+	int ret = enter_cell(&cell, path, kind);
+	char *mem;
+
+	if (ret)
+		return ret;
+	mem = mem_alloc(CELL_SIZE, MEM_PTE);
+	if (!mem || gpu_pattern_bad(&cell.gpu, cell.mem, CELL_SIZE, 1) ||
+	    cgroup_write(path, "memory.high", cgroup_read(path, "memory.current") + MIB / 2))
+		return 3;
+	if (gpu_pattern_fill(&cell.gpu, mem, CELL_SIZE, 3))
+		return 4;
+	if (gpu_pattern_bad(&cell.gpu, cell.mem, CELL_SIZE, 1))
+		return 5;
+	if (pattern_bad(cell.mem, CELL_SIZE, 1) || pattern_bad(mem, CELL_SIZE, 3))
+		return 6;
+	if (!cgroup_event(path, "high"))
+		return 7;
+	return cell_others_are_well(&cell) ? 0 : 8;
+}
+
+TEST_F_TIMEOUT(hmm_matrix_member, process_above_memory_high_goes_on_and_keeps_its_data, 120)
+{
+	pid_t child;
+
+	child = fork();
+	if (!child)
+		_exit(live_above_high(self->path, variant->cell));
+	EXPECT_EQ(0, wait_exit(child));
+	EXPECT_EQ(0, cgroup_event(self->path, "oom_kill"));
 }
 
 TEST_HARNESS_MAIN

@@ -281,6 +281,97 @@ TEST_F(hmm_matrix_files, file_that_was_reclaimed_is_read_and_written_by_the_devi
 	EXPECT_EQ(0, pattern_bad(self->mem, PAGE, 1));
 }
 
+/*
+ * In another process, which has both mappings from us: what its device finds in
+ * the file while we write it back, punch a hole and make it shrink.
+ */
+static int use_as_others(struct meeting *meeting, char *mem, char *reader, enum file_kind kind)
+{
+	uint64_t value = 0;
+	struct gpu gpu;
+
+	meeting_child(meeting);
+	if (gpu_open(&gpu, 0))
+		return 1;
+	if (gpu_word(&gpu, mem + PAGE) != WORD || gpu_word(&gpu, reader + PAGE) != WORD)
+		return 2;
+	if (meet(meeting) || meet(meeting))
+		return 3;
+	/* It has been written back. */
+	if (gpu_store(&gpu, mem + PAGE, 8) ||
+	    gpu_store(&gpu, reader + PAGE, 9) != DRM_DUMMY_GPU_REASON_PERMISSION)
+		return 4;
+	if (meet(meeting) || meet(meeting))
+		return 5;
+	/* There is a hole. */
+	if (kind != FILE_RAMFS && (gpu_load(&gpu, mem + PAGE, &value) || value ||
+				   gpu_load(&gpu, reader + PAGE, &value) || value))
+		return 6;
+	if (meet(meeting) || meet(meeting))
+		return 7;
+	/* It is gone. */
+	if (gpu_load(&gpu, mem + PAGE, &value) != DRM_DUMMY_GPU_REASON_MEMORY ||
+	    gpu_load(&gpu, reader + PAGE, &value) != DRM_DUMMY_GPU_REASON_MEMORY)
+		return 8;
+	return 0;
+}
+
+TEST_F(hmm_matrix_files, reader_and_other_process_find_what_became_of_the_file)
+{
+	struct meeting meeting;
+	uint64_t value = 0;
+	char *reader;
+	pid_t child;
+
+	reader = must_map(_metadata, SIZE, PROT_READ, MAP_SHARED, self->fd);
+	EXPECT_EQ(WORD, gpu_word(&self->gpu, self->mem + PAGE));
+	EXPECT_EQ(WORD, gpu_word(&self->gpu, reader + PAGE));
+	ASSERT_EQ(0, meeting_init(&meeting));
+	child = fork();
+	if (!child)
+		_exit(use_as_others(&meeting, self->mem, reader, variant->kind));
+	meeting_parent(&meeting);
+	EXPECT_EQ(0, meet(&meeting));
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(0, meet(&meeting));
+	EXPECT_EQ(0, meet(&meeting));
+	EXPECT_EQ(8, gpu_word(&self->gpu, reader + PAGE));
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(8, pread(self->fd, &value, 8, PAGE));
+	EXPECT_EQ(8, value);
+
+	if (punch(self->fd, variant->kind))
+		EXPECT_EQ(FILE_RAMFS, variant->kind);
+	EXPECT_EQ(0, meet(&meeting));
+	EXPECT_EQ(0, meet(&meeting));
+	EXPECT_EQ(variant->kind == FILE_RAMFS ? 8 : 0, gpu_word(&self->gpu, reader + PAGE));
+	EXPECT_EQ(0, ftruncate(self->fd, 0));
+	EXPECT_EQ(0, meet(&meeting));
+	EXPECT_EQ(0, wait_exit(child));
+	EXPECT_EQ(DRM_DUMMY_GPU_REASON_MEMORY, gpu_load(&self->gpu, reader + PAGE, &value));
+	EXPECT_EQ(0, ftruncate(self->fd, SIZE));
+	EXPECT_EQ(0, gpu_load(&self->gpu, reader + PAGE, &value));
+	EXPECT_EQ(0, value);
+}
+
+TEST_F(hmm_matrix_files, reclaimed_page_is_read_back_for_a_reader)
+{
+	char *reader = must_map(_metadata, SIZE, PROT_READ, MAP_SHARED, self->fd);
+	size_t left;
+
+	EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, reader, SIZE, 1));
+	/* Only what one mapping has is paged out when asked. */
+	ASSERT_EQ(0, munmap(self->mem, SIZE));
+	ASSERT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(variant->kind == FILE_HUGETLB ? -1 : 0, madvise(reader, SIZE, MADV_PAGEOUT));
+	left = pages_in(reader, SIZE, IN_SYSTEM);
+	if (variant->kind == FILE_SHMEM || variant->kind == FILE_DISK)
+		EXPECT_GT(SIZE / page_size, left);
+	EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, reader, SIZE, 1));
+	EXPECT_EQ(DRM_DUMMY_GPU_REASON_PERMISSION, gpu_store(&self->gpu, reader + PAGE, 1));
+	EXPECT_EQ(0, pattern_bad(reader, SIZE, 1));
+}
+
 /* ---- Private -------------------------------------------------------------- */
 
 /* A private mapping whose page is written, and in the device if it can be there. */
@@ -376,6 +467,91 @@ TEST_F(hmm_matrix_files, private_copy_is_shared_by_fork_and_copied_on_device_wri
 	meet(&meeting);
 	EXPECT_EQ(0, wait_exit(child));
 	EXPECT_EQ(16, gpu_word(&self->gpu, private + PAGE));
+}
+
+/* ---- Private, in every state ---------------------------------------------- */
+
+FIXTURE(hmm_matrix_private) {
+	struct cell cell;
+	int fd;
+};
+
+FIXTURE_VARIANT(hmm_matrix_private) {
+	enum cell_state state;
+};
+
+FIXTURE_VARIANT_ADD(hmm_matrix_private, pte) { .state = CELL_OWNED };
+FIXTURE_VARIANT_ADD(hmm_matrix_private, pte_shared) { .state = CELL_SHARED };
+FIXTURE_VARIANT_ADD(hmm_matrix_private, pte_read_only) { .state = CELL_READ_ONLY };
+FIXTURE_VARIANT_ADD(hmm_matrix_private, exclusive) { .state = CELL_EXCLUSIVE };
+
+FIXTURE_SETUP(hmm_matrix_private)
+{
+	struct cell *cell = &self->cell;
+
+	setup_gpu(_metadata, &cell->gpu, 0);
+	cell->child = 0;
+	self->fd = memfd_create("hmm_matrix", MFD_CLOEXEC);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ftruncate(self->fd, CELL_SIZE));
+	cell->mem = must_map(_metadata, CELL_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE, self->fd);
+	/* Each page of it is a copy of a page of zeros, and written to. */
+	pattern_fill(cell->mem, CELL_SIZE, 1);
+	ASSERT_EQ(0, cell_enter(cell, variant->state));
+}
+
+FIXTURE_TEARDOWN(hmm_matrix_private)
+{
+	teardown_cell(_metadata, &self->cell);
+	close(self->fd);
+}
+
+TEST_F(hmm_matrix_private, file_that_shrinks_takes_it_from_all_who_have_it)
+{
+	struct cell *cell = &self->cell;
+	pid_t child = cell->child;
+	uint64_t value = 0;
+
+	ASSERT_EQ(0, ftruncate(self->fd, 0));
+	EXPECT_EQ(CELL_PAGES, pages_in(cell->mem, CELL_SIZE, IN_NONE));
+	EXPECT_EQ(DRM_DUMMY_GPU_REASON_MEMORY, gpu_load(&cell->gpu, cell->page, &value));
+	EXPECT_TRUE(eventually(gpu_device_stats(&cell->gpu).vram_svm ==
+			       cell->gpu.base.vram_svm));
+	/* Who shared it finds the end of the file, too: SIGBUS. */
+	cell->child = 0;
+	if (child) {
+		meet(&cell->meeting);
+		EXPECT_EQ(-1, wait_exit(child));
+	}
+	ASSERT_EQ(0, ftruncate(self->fd, CELL_SIZE));
+	EXPECT_EQ(0, gpu_load(&cell->gpu, cell->page, &value));
+	EXPECT_EQ(0, value);
+}
+
+TEST_F(hmm_matrix_private, hole_in_its_file_leaves_it)
+{
+	struct cell *cell = &self->cell;
+
+	ASSERT_EQ(0, fallocate(self->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+			       CELL_SIZE));
+	EXPECT_EQ(cell_place(cell), page_in(cell->page));
+	EXPECT_EQ(0, gpu_pattern_bad(&cell->gpu, cell->mem, CELL_SIZE, 1));
+	EXPECT_EQ(0, pattern_bad(cell->mem, CELL_SIZE, 1));
+}
+
+TEST_F(hmm_matrix_private, it_never_reaches_the_file)
+{
+	struct cell *cell = &self->cell;
+	int ret = gpu_store(&cell->gpu, cell->page, 18);
+	uint64_t value = 1;
+
+	EXPECT_EQ(cell_is_writable(cell) ? 0 : DRM_DUMMY_GPU_REASON_PERMISSION, ret);
+	EXPECT_EQ(8, pread(self->fd, &value, 8, CELL_PAGE));
+	EXPECT_EQ(0, value);
+	EXPECT_EQ(cell_is_writable(cell) ? 18 : CELL_WORD, cell_cpu_word(cell));
+	EXPECT_EQ(8, pread(self->fd, &value, 8, CELL_PAGE));
+	EXPECT_EQ(0, value);
+	EXPECT_EQ(0, pattern_bad(cell->mem, CELL_PAGE, 1));
 }
 
 TEST_HARNESS_MAIN

@@ -111,8 +111,12 @@ TEST_F(hmm_matrix_reclaim, ksmd_leaves_it_alone_and_merges_it_at_home)
 				      DRM_DUMMY_GPU_PLACE_SYSTEM));
 	EXPECT_EQ(0, pattern_bad(cell->mem, CELL_SIZE, 1));
 	EXPECT_TRUE(eventually(page_frame(twin + CELL_PAGE) == page_frame(cell->page)));
-	/* Shared with the twin now, which a device write must not reach. */
-	if (cell_is_writable(cell)) {
+	/* Shared with the twin now, which a device write must not reach, nor an atomic. */
+	if (cell->state == CELL_EXCLUSIVE) {
+		dummy_stream_atomic_add(cell->gpu.stream, 0, dummy_addr(cell->page), 2, 8);
+		EXPECT_EQ(0, gpu_run(&cell->gpu));
+		EXPECT_EQ(CELL_WORD + 2, cell_cpu_word(cell));
+	} else if (cell_is_writable(cell)) {
 		EXPECT_EQ(0, gpu_store(&cell->gpu, cell->page, 2));
 		EXPECT_EQ(2, cell_cpu_word(cell));
 	}
@@ -335,6 +339,43 @@ TEST_F(hmm_matrix_kinds, swapped_out_memory_that_is_shared_is_copied_on_device_w
 	EXPECT_EQ(0, meet(&meeting));
 	EXPECT_EQ(0, wait_exit(child));
 	EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, self->mem, CELL_SIZE, 2));
+}
+
+TEST_F(hmm_matrix_kinds, swapped_out_memory_that_is_read_only_is_read_and_not_written)
+{
+	ASSERT_EQ(0, mprotect(self->mem, CELL_SIZE, PROT_READ));
+	EXPECT_EQ(0, madvise(self->mem, CELL_SIZE, MADV_PAGEOUT));
+	if (!pages_in(self->mem, CELL_SIZE, IN_SWAP))
+		SKIP(return, "needs swap");
+	EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, self->mem, CELL_SIZE, 1));
+	EXPECT_EQ(DRM_DUMMY_GPU_REASON_PERMISSION, gpu_store(&self->gpu, self->mem, 1));
+	EXPECT_EQ(0, madvise(self->mem, CELL_SIZE, MADV_PAGEOUT));
+	EXPECT_EQ(DRM_DUMMY_GPU_REASON_PERMISSION,
+		  gpu_store(&self->gpu, self->mem + CELL_PAGE, 1));
+	EXPECT_EQ(0, pattern_bad(self->mem, CELL_SIZE, 1));
+}
+
+#define ZSWAP	"/sys/module/zswap/parameters/enabled"
+
+TEST_F(hmm_matrix_kinds, memory_in_zswap_is_read_and_written_by_the_device)
+{
+	long long before = vm_counter("zswpout");
+
+	if (before < 0 || file_write(ZSWAP, "Y"))
+		SKIP(return, "needs zswap");
+	EXPECT_EQ(0, gpu_to_device(&self->gpu, self->mem, CELL_SIZE));
+	EXPECT_EQ(0, gpu_pattern_fill(&self->gpu, self->mem, CELL_SIZE, 2));
+	EXPECT_EQ(0, gpu_to_system(&self->gpu, self->mem, CELL_SIZE));
+	EXPECT_EQ(0, madvise(self->mem, CELL_SIZE, MADV_PAGEOUT));
+	EXPECT_LT(0, pages_in(self->mem, CELL_SIZE, IN_SWAP));
+	EXPECT_LT(before, vm_counter("zswpout"));
+	/* What the device wrote has been there and back. */
+	EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, self->mem, CELL_SIZE, 2));
+	EXPECT_EQ(0, madvise(self->mem, CELL_SIZE, MADV_PAGEOUT));
+	EXPECT_EQ(0, gpu_pattern_fill(&self->gpu, self->mem, CELL_SIZE / 2, 3));
+	EXPECT_EQ(0, file_write(ZSWAP, "N"));
+	EXPECT_EQ(0, pattern_bad(self->mem, CELL_SIZE / 2, 3));
+	EXPECT_EQ(pattern(2, CELL_SIZE - 8), *(volatile uint64_t *)(self->mem + CELL_SIZE - 8));
 }
 
 /* Make an area of @disk, of the one format there is. Returns what swapon() says. */

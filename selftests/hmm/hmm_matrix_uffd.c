@@ -42,12 +42,12 @@ FIXTURE_TEARDOWN(hmm_matrix_uffd)
 		close(self->fd);
 }
 
-/* A userfaultfd that has all of @cell; -1: there is none to be had. */
-static int open_uffd(const struct cell *cell, uint64_t mode, uint64_t features)
+/* A userfaultfd that has CELL_SIZE bytes at @mem; -1: there is none to be had. */
+static int open_uffd_at(const char *mem, uint64_t mode, uint64_t features)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = features };
 	struct uffdio_register range = {
-		.range = { dummy_addr(cell->mem), CELL_SIZE }, .mode = mode,
+		.range = { dummy_addr(mem), CELL_SIZE }, .mode = mode,
 	};
 	int fd;
 
@@ -59,6 +59,11 @@ static int open_uffd(const struct cell *cell, uint64_t mode, uint64_t features)
 		return -1;
 	}
 	return fd;
+}
+
+static int open_uffd(const struct cell *cell, uint64_t mode, uint64_t features)
+{
+	return open_uffd_at(cell->mem, mode, features);
 }
 
 #define NO_UFFD	"needs userfaultfd"
@@ -182,11 +187,12 @@ TEST_F(hmm_matrix_uffd, move_takes_nothing_out_of_the_device)
 	self->fd = open_uffd(&target, UFFDIO_REGISTER_MODE_MISSING, UFFD_FEATURE_MOVE);
 	if (self->fd < 0)
 		SKIP(return, "needs UFFDIO_MOVE");
-	if (cell->state != CELL_EXCLUSIVE) {
-		EXPECT_NE(0, move(self->fd, target.mem + CELL_PAGE, cell->page, page_size));
+	EXPECT_NE(0, move(self->fd, target.mem + CELL_PAGE, cell->page, page_size));
+	/* What is around one that is exclusive is ordinary memory. */
+	if (cell->state != CELL_EXCLUSIVE)
 		EXPECT_NE(0, move(self->fd, target.mem, cell->mem, CELL_SIZE));
-		EXPECT_EQ(CELL_PAGES, pages_in(target.mem, CELL_SIZE, IN_NONE));
-	}
+	EXPECT_EQ(cell_place(cell), page_in(cell->page));
+	EXPECT_EQ(CELL_PAGES, pages_in(target.mem, CELL_SIZE, IN_NONE));
 	EXPECT_EQ(0, gpu_pattern_bad(&cell->gpu, cell->mem, CELL_SIZE, 1));
 	EXPECT_EQ(0, pattern_bad(cell->mem, CELL_SIZE, 1));
 }
@@ -346,5 +352,65 @@ TEST_F(hmm_matrix_uffd, asynchronous_protection_sees_each_cpu_write)
  */
 XFAIL_ADD(hmm_matrix_uffd, pte, asynchronous_protection_sees_each_cpu_write);
 XFAIL_ADD(hmm_matrix_uffd, thp, asynchronous_protection_sees_each_cpu_write);
+
+/* ---- There, but not mapped ------------------------------------------------ */
+
+FIXTURE(hmm_matrix_minor) {
+	struct gpu gpu;
+	char *mem;	/* shared memory, whose pages another mapping has filled */
+	char *other;
+	int fd;
+};
+
+FIXTURE_SETUP(hmm_matrix_minor)
+{
+	int fd = memfd_create("hmm_matrix", MFD_CLOEXEC);
+
+	setup_gpu(_metadata, &self->gpu, 0);
+	ASSERT_EQ(0, ftruncate(fd, CELL_SIZE));
+	self->mem = must_map(_metadata, CELL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+	self->other = must_map(_metadata, CELL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+	close(fd);
+	pattern_fill(self->other, CELL_SIZE, 1);
+	self->fd = open_uffd_at(self->mem, UFFDIO_REGISTER_MODE_MINOR, UFFD_FEATURE_MINOR_SHMEM);
+	if (self->fd < 0)
+		SKIP(_exit(0), "needs minor faults of userfaultfd");
+}
+
+FIXTURE_TEARDOWN(hmm_matrix_minor)
+{
+	teardown_gpu(_metadata, &self->gpu);
+	close(self->fd);
+}
+
+/* As a missing page: the access fails, and nobody is asked on the device's behalf. */
+TEST_F(hmm_matrix_minor, device_does_not_pass_a_page_that_was_not_continued)
+{
+	struct uffdio_continue more = {
+		.range = { dummy_addr(self->mem) + CELL_PAGE, page_size },
+	};
+	struct accessor reader = { .word = (uint64_t *)(self->mem + 2 * CELL_PAGE) };
+	uint64_t value = 0;
+
+	EXPECT_EQ(DRM_DUMMY_GPU_REASON_MEMORY,
+		  gpu_load(&self->gpu, self->mem + CELL_PAGE, &value));
+	EXPECT_EQ(DRM_DUMMY_GPU_REASON_MEMORY, gpu_store(&self->gpu, self->mem + CELL_PAGE, 1));
+	EXPECT_EQ(IN_NONE, page_in(self->mem + CELL_PAGE));
+	ASSERT_EQ(0, ioctl(self->fd, UFFDIO_CONTINUE, &more));
+	EXPECT_EQ(0, gpu_load(&self->gpu, self->mem + CELL_PAGE, &value));
+	EXPECT_EQ(CELL_WORD, value);
+	EXPECT_EQ(0, gpu_store(&self->gpu, self->mem + CELL_PAGE, 16));
+	EXPECT_EQ(16, *(volatile uint64_t *)(self->other + CELL_PAGE));
+
+	/* The CPU's access is an event, and what the device did was none. */
+	ASSERT_EQ(0, pthread_create(&reader.thread, NULL, read_word, &reader));
+	EXPECT_EQ(self->mem + 2 * CELL_PAGE, next_fault(self->fd, UFFD_PAGEFAULT_FLAG_MINOR));
+	more = (struct uffdio_continue) {
+		.range = { dummy_addr(self->mem) + 2 * CELL_PAGE, page_size },
+	};
+	EXPECT_EQ(0, ioctl(self->fd, UFFDIO_CONTINUE, &more));
+	pthread_join(reader.thread, NULL);
+	EXPECT_EQ(pattern(1, 2 * CELL_PAGE), reader.value);
+}
 
 TEST_HARNESS_MAIN
