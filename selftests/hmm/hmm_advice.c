@@ -631,6 +631,23 @@ TEST_F(hmm_advice_pin, device_fault_pins_as_a_request_does)
 	EXPECT_EQ(0, pattern_bad(self->mem, SIZE, 3));
 }
 
+TEST_F(hmm_advice_pin, memory_that_is_there_already_is_pinned_when_it_comes_again)
+{
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->other, SIZE));
+	ASSERT_EQ(0, pin(&self->gpu, self->other, SIZE));
+	/* Neither the advice nor a request that finds it there moves anything. */
+	EXPECT_EQ(SIZE / page_size, gpu_migrate(&self->gpu, self->other, SIZE,
+						DRM_DUMMY_GPU_PLACE_DEVICE, 0));
+	EXPECT_EQ(0, gpu_vm_stats(&self->gpu).vram_pinned);
+	EXPECT_EQ(0, evict_all(&self->gpu));
+	EXPECT_EQ(0, in_device(self->other, SIZE));
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->other, SIZE));
+	EXPECT_EQ(SIZE, gpu_vm_stats(&self->gpu).vram_pinned);
+	EXPECT_EQ(0, evict_all(&self->gpu));
+	EXPECT_EQ(SIZE / page_size, in_device(self->other, SIZE));
+	EXPECT_EQ(0, pattern_bad(self->other, SIZE, 2));
+}
+
 TEST_F(hmm_advice_pin, buffer_objects_do_not_take_it)
 {
 	struct dummy_bo *bos[MAX_BOS];

@@ -912,6 +912,37 @@ TEST_F(hmm_life_module, module_loads_and_unloads_again_and_again)
 	}
 }
 
+/* What the lost device held is hmm_core's to keep: it needs nothing of the driver. */
+TEST_F(hmm_life_module, unloading_after_loss_leaves_the_lost_memory_parked)
+{
+	const char *users = "/sys/module/hmm_core/refcnt";
+	struct gpu gpu;
+
+	if (!chip_says(0, "lose", "0"))
+		SKIP(return, "needs debugfs");
+	pattern_fill(self->mem, SIZE, 1);
+	ASSERT_EQ(0, gpu_open(&gpu, 0));
+	ASSERT_EQ(0, gpu_to_device(&gpu, self->mem, HUGE_SIZE));
+	ASSERT_EQ(0, chip_write(0, "lose", "1"));
+	dummy_device_close(gpu.dev);
+	ASSERT_TRUE(eventually(!syscall(__NR_delete_module, "dummy_gpu", O_NONBLOCK)));
+	EXPECT_EQ(1, file_read(users));
+	EXPECT_EQ(BUS_MCEERR_AR, sigbus_of(self->mem));
+	EXPECT_EQ(BUS_MCEERR_AR, sigbus_of(self->mem + HUGE_SIZE - page_size));
+	/* The rest was never there. */
+	EXPECT_EQ(pattern(1, HUGE_SIZE), *(volatile uint64_t *)(self->mem + HUGE_SIZE));
+	/* A driver that is loaded again starts with all of its memory, beside it. */
+	ASSERT_EQ(0, load_module(self->path, self->parameters));
+	ASSERT_EQ(0, gpu_open(&gpu, 0));
+	EXPECT_EQ(0, gpu_pattern_fill(&gpu, self->mem + HUGE_SIZE, SIZE - HUGE_SIZE, 2));
+	EXPECT_EQ(0, pattern_bad(self->mem + HUGE_SIZE, SIZE - HUGE_SIZE, 2));
+	EXPECT_EQ(BUS_MCEERR_AR, sigbus_of(self->mem));
+	ASSERT_EQ(0, gpu_close(&gpu));
+	mem_free_all();
+	ASSERT_TRUE(eventually(!syscall(__NR_delete_module, "dummy_gpu", O_NONBLOCK)));
+	EXPECT_TRUE(eventually(!file_read(users)));
+}
+
 int main(int argc, char **argv)
 {
 	if (getenv("HMM_LIFE_FD"))

@@ -78,6 +78,23 @@ TEST_F(hmm_suspend, device_takes_its_memory_back_when_the_machine_is_awake)
 	EXPECT_EQ(0, pattern_bad(self->mem, self->size, 2));
 }
 
+TEST_F(hmm_suspend, pinned_memory_is_home_too_and_pinned_again_afterwards)
+{
+	ASSERT_EQ(0, gpu_to_system(&self->gpu, self->mem, self->size));
+	ASSERT_EQ(0, dummy_advise(self->gpu.vm, self->mem, self->size, DRM_DUMMY_GPU_ADVICE_PIN,
+				  1));
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, self->size));
+	EXPECT_LE(self->size, gpu_vm_stats(&self->gpu).vram_pinned);
+	ASSERT_EQ(0, machine_sleep());
+	EXPECT_EQ(self->size / page_size, pages_in(self->mem, self->size, IN_SYSTEM));
+	EXPECT_EQ(0, gpu_vm_stats(&self->gpu).vram_pinned);
+	EXPECT_EQ(0, pattern_bad(self->mem, self->size, 1));
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, self->size));
+	EXPECT_EQ(0, dummy_evict(self->gpu.dev, UINT64_MAX, NULL));
+	EXPECT_EQ(self->size / page_size, pages_in(self->mem, self->size, IN_DEVICE));
+	EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, self->mem, self->size, 1));
+}
+
 TEST_F_TIMEOUT(hmm_suspend, device_works_through_a_sleep, 60)
 {
 	volatile uint64_t *stop = (uint64_t *)must_alloc(_metadata, page_size, MEM_PTE);

@@ -229,6 +229,40 @@ TEST_F(hmm_two_devices, devices_that_steal_from_each_other_lose_nothing)
 	EXPECT_EQ(0, pattern_bad(self->mem, SIZE, 1));
 }
 
+/* An access that was served is done before the page is stolen: one fault for each. */
+TEST_F(hmm_two_devices, page_that_is_stolen_all_the_time_costs_a_fault_for_each_access)
+{
+	volatile uint64_t *words = (uint64_t *)self->mem;
+	struct drm_dummy_gpu_vm_stats before[2], after;
+	struct puller puller = { .gpu = &self->gpu[0], .mem = self->mem };
+	struct racer racers[2];
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		words[i] = 0;
+		racers[i].gpu = &self->gpu[i];
+		racers[i].word = &words[i];
+		before[i] = gpu_vm_stats(&self->gpu[i]);
+	}
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_create(&racers[i].thread, NULL, race, &racers[i]));
+	ASSERT_EQ(0, pthread_create(&puller.thread, NULL, pull, &puller));
+	for (i = 0; i < 2; i++)
+		pthread_join(racers[i].thread, NULL);
+	pthread_join(puller.thread, NULL);
+	EXPECT_EQ(0, puller.ret);
+	for (i = 0; i < 2; i++) {
+		after = gpu_vm_stats(&self->gpu[i]);
+		EXPECT_EQ(0, racers[i].ret);
+		EXPECT_EQ(NR_RACES, words[i]);
+		EXPECT_GE(2 * NR_RACES + 8, self->gpu[i].job.nr_faults);
+		EXPECT_EQ(before[i].faults_failed, after.faults_failed);
+		EXPECT_GE(64 * (after.faults - before[i].faults),
+			  after.fault_retries - before[i].fault_retries);
+	}
+	EXPECT_EQ(pattern(1, 16), words[2]);
+}
+
 static void stream_increments(struct gpu *gpu, volatile uint64_t *counter, unsigned int nr)
 {
 	uint64_t loop = dummy_stream_size(gpu->stream);
