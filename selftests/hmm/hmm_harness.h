@@ -14,6 +14,20 @@
 #define NO_ZRAM		"needs zram"
 #define NO_HUGE		"needs free 2 MiB pages and THP enabled"
 
+#define KHUGEPAGED_MAX_SWAP	"/sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_swap"
+
+#define NUMA_BALANCING	"/proc/sys/kernel/numa_balancing"
+
+/* What somebody else has set, or a test that was killed, and matters to all. */
+static inline void setup_machine(void)
+{
+	/*
+	 * Comes to whoever has run for a second, takes device mappings away, and
+	 * the permission to write from device entries. Tests of it turn it on.
+	 */
+	file_write(NUMA_BALANCING, "0");
+}
+
 /* For FIXTURE_SETUP: open device @nr, or skip the test saying what is missing. */
 static inline void setup_gpu(struct __test_metadata *_metadata, struct gpu *gpu, unsigned int nr)
 {
@@ -22,6 +36,7 @@ static inline void setup_gpu(struct __test_metadata *_metadata, struct gpu *gpu,
 	/* As the harness does for a setup that set exit_code. */
 	if (geteuid())
 		SKIP(_exit(0), "needs root, for pagemap and debugfs");
+	setup_machine();
 	ret = gpu_open(gpu, nr);
 	if (ret == -ENODEV)
 		SKIP(_exit(0), "needs dummy_gpu loaded with nr_devices > %u", nr);

@@ -215,7 +215,7 @@ static long long vm_counter(const char *name)
 
 static bool start_balancing(struct setting settings[4])
 {
-	return set(&settings[0], "/proc/sys/kernel/numa_balancing", 1) &&
+	return set(&settings[0], NUMA_BALANCING, 1) &&
 	       set(&settings[1], BALANCING "scan_delay_ms", 1) &&
 	       set(&settings[2], BALANCING "scan_period_min_ms", 1) &&
 	       set(&settings[3], BALANCING "scan_period_max_ms", 2);
