@@ -26,6 +26,7 @@ static inline void setup_machine(void)
 	 * the permission to write from device entries. Tests of it turn it on.
 	 */
 	file_write(NUMA_BALANCING, "0");
+	knob_write("exclusive", "1");
 }
 
 /* For FIXTURE_SETUP: open device @nr, or skip the test saying what is missing. */
@@ -41,6 +42,7 @@ static inline void setup_gpu(struct __test_metadata *_metadata, struct gpu *gpu,
 	if (ret == -ENODEV)
 		SKIP(_exit(0), "needs dummy_gpu loaded with nr_devices > %u", nr);
 	ASSERT_EQ(0, ret);
+	gpu_settle(gpu);
 }
 
 /* For FIXTURE_TEARDOWN: what the test took is given back, all of it. */

@@ -12,6 +12,10 @@
 #include "hmm_helper.h"
 
 #define STREAM_SIZE	(64 * KIB)
+/* Who is dying gives something back in less. */
+#define SETTLE_MS	200
+/* How long somebody else may hold on to a page that is to move. */
+#define MOVE_MS		5000
 
 size_t page_size;
 
@@ -114,6 +118,25 @@ int gpu_close(struct gpu *gpu)
 	gpu->vm = NULL;
 	gpu->dev = NULL;
 	return ret;
+}
+
+static uint64_t used(const struct drm_dummy_gpu_device_stats *stats)
+{
+	return stats->vram_svm + stats->vram_bo;
+}
+
+void gpu_settle(struct gpu *gpu)
+{
+	uint64_t before = used(&gpu->base);
+	bool less = before;
+
+	/* The harness does not wait for the end of a test that it has killed. */
+	while (less) {
+		sleep_ms(SETTLE_MS);
+		gpu->base = gpu_device_stats(gpu);
+		less = used(&gpu->base) != before;
+		before = used(&gpu->base);
+	}
 }
 
 static int64_t used_more(struct dummy_device *dev, const struct gpu *gpu)

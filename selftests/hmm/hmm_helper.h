@@ -56,7 +56,7 @@ extern size_t page_size;
  * @staging: bounce memory of HUGE_SIZE bytes
  * @arena: stream and staging
  * @job: status of the last job
- * @base: counters when it was opened
+ * @base: counters when it was opened or settled
  * @owner: false for a lane, which borrows dev and vm
  */
 struct gpu {
@@ -77,8 +77,10 @@ int gpu_open(struct gpu *gpu, unsigned int index);
 /* Another queue on the same VM, for another thread; closed before @gpu is. */
 int gpu_lane(struct gpu *lane, struct gpu *gpu, unsigned int engine);
 int gpu_close(struct gpu *gpu);
+/* Wait for what the dead give back: counters from now on are for gpu_leak(). */
+void gpu_settle(struct gpu *gpu);
 /*
- * Bytes of device memory more than when @gpu was opened; call after closing it.
+ * Bytes of device memory more than when @gpu was opened or settled; call after closing it.
  * What is freed by workers gets time, so only a leak is seen.
  */
 int64_t gpu_leak(const struct gpu *gpu);
