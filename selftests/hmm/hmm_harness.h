@@ -9,6 +9,14 @@
 
 #include "hmm_helper.h"
 
+/*
+ * The 30 seconds of the harness are little for an emulated processor on a busy
+ * host: what hangs is found by LIVE_MS, and this is for a few of these. Who is
+ * killed cannot put back what it has set.
+ */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	120
+
 /* What is missing when a test is skipped. */
 #define NO_HUGETLB	"needs a free hugetlb page of 2 MiB"
 #define NO_ZRAM		"needs zram"

@@ -896,7 +896,7 @@ TEST_F(hmm_life_module, unloading_brings_memory_home)
 	EXPECT_EQ(0, pattern_bad(self->mem, SIZE, 1));
 }
 
-TEST_F(hmm_life_module, module_loads_and_unloads_again_and_again)
+TEST_F_TIMEOUT(hmm_life_module, module_loads_and_unloads_again_and_again, 240)
 {
 	struct gpu gpu;
 	unsigned int round;

@@ -646,7 +646,7 @@ TEST_F(hmm_migrate_refused, ksm_page_is_never_moved)
  * Pages that are merged, apart and merged again, while somebody wants them in the
  * device all the time: none is left behind by either.
  */
-TEST_F_TIMEOUT(hmm_migrate_refused, page_that_ksm_is_merging_is_never_lost, 60)
+TEST_F(hmm_migrate_refused, page_that_ksm_is_merging_is_never_lost)
 {
 	const char *ksm = "/sys/kernel/mm/ksm/run";
 	long long before = file_read(ksm);
