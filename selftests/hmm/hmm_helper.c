@@ -541,6 +541,7 @@ size_t gpu_pattern_bad(struct gpu *gpu, const void *mem, size_t size, uint64_t s
  * there are 24 swap files.
  */
 #define MAX_SWAPFILES	24
+#define TYPE_MIGRATION		(MAX_SWAPFILES + 1)
 #define TYPE_DEVICE_WRITE	(MAX_SWAPFILES + 4)
 #define TYPE_DEVICE_READ	(MAX_SWAPFILES + 5)
 #define TYPE_EXCLUSIVE		(MAX_SWAPFILES + 6)
@@ -564,13 +565,45 @@ static int read_pagemap(const volatile void *start, size_t nr, uint64_t *entries
 	return done == size ? 0 : -EIO;
 }
 
+static unsigned int type_of(uint64_t entry)
+{
+	return entry & ((1 << PM_TYPE_BITS) - 1);
+}
+
+static bool is_under_migration(uint64_t entry)
+{
+	return !(entry & PM_PRESENT) && (entry & PM_SWAP) &&
+	       type_of(entry) >= TYPE_MIGRATION && type_of(entry) < TYPE_DEVICE_WRITE;
+}
+
+static bool any_under_migration(const uint64_t *entries, size_t nr)
+{
+	while (nr--) {
+		if (is_under_migration(entries[nr]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Where pages are when they are somewhere: core mm moves them on its own, as
+ * kcompactd does, and has nothing but an entry of migration there meanwhile.
+ */
+static int read_places(const volatile void *start, size_t nr, uint64_t *entries)
+{
+	int ret;
+
+	eventually((ret = read_pagemap(start, nr, entries)) || !any_under_migration(entries, nr));
+	return ret;
+}
+
 static unsigned int place_of(uint64_t entry)
 {
 	if (entry & PM_PRESENT)
 		return IN_SYSTEM;
 	if (!(entry & PM_SWAP))
 		return IN_NONE;
-	switch (entry & ((1 << PM_TYPE_BITS) - 1)) {
+	switch (type_of(entry)) {
 	case 0 ... MAX_SWAPFILES - 1:
 		return IN_SWAP;
 	case TYPE_DEVICE_WRITE:
@@ -593,7 +626,9 @@ uint64_t pagemap_entry(const volatile void *addr)
 
 unsigned int page_in(const volatile void *addr)
 {
-	return place_of(pagemap_entry(addr));
+	uint64_t entry;
+
+	return place_of(read_places(addr, 1, &entry) ? 0 : entry);
 }
 
 static uint64_t frame_of(uint64_t entry)
@@ -605,7 +640,9 @@ static uint64_t frame_of(uint64_t entry)
 
 uint64_t page_frame(const volatile void *addr)
 {
-	return frame_of(pagemap_entry(addr));
+	uint64_t entry;
+
+	return frame_of(read_places(addr, 1, &entry) ? 0 : entry);
 }
 
 size_t pages_with_frame(const volatile void *start, size_t size, uint64_t frame)
@@ -614,7 +651,7 @@ size_t pages_with_frame(const volatile void *start, size_t size, uint64_t frame)
 	uint64_t *entries;
 
 	entries = calloc(nr, sizeof(*entries));
-	if (!entries || read_pagemap(start, nr, entries)) {
+	if (!entries || read_places(start, nr, entries)) {
 		free(entries);
 		return -1;
 	}
@@ -630,7 +667,7 @@ size_t pages_in(const volatile void *start, size_t size, unsigned int mask)
 	uint64_t *entries;
 
 	entries = calloc(nr, sizeof(*entries));
-	if (!entries || read_pagemap(start, nr, entries)) {
+	if (!entries || read_places(start, nr, entries)) {
 		free(entries);
 		return -1;
 	}

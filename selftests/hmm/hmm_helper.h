@@ -166,12 +166,12 @@ size_t gpu_pattern_bad(struct gpu *gpu, const void *mem, size_t size, uint64_t s
 #define IN_DEVICE_WRITE	BIT(3)	/* in a device, writable */
 #define IN_DEVICE_READ	BIT(4)	/* in a device, not writable */
 #define IN_EXCLUSIVE	BIT(5)	/* in system memory, exclusive to a device */
-#define IN_OTHER	BIT(6)	/* under migration, poison, marker */
+#define IN_OTHER	BIT(6)	/* poison, marker; under migration for longer than LIVE_MS */
 #define IN_DEVICE	(IN_DEVICE_WRITE | IN_DEVICE_READ)
 
 /* The raw entry; 0 if it cannot be read. */
 uint64_t pagemap_entry(const volatile void *addr);
-/* One of IN_*. */
+/* One of IN_*. What is under migration stays nowhere: these wait until it is somewhere. */
 unsigned int page_in(const volatile void *addr);
 /* Page frame, also of device memory; 0 if there is none. */
 uint64_t page_frame(const volatile void *addr);
