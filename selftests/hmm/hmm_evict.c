@@ -729,12 +729,12 @@ TEST_F(hmm_evict, memory_dropped_while_it_comes_home_is_just_gone)
 	ASSERT_EQ(0, pthread_create(&toucher.thread, NULL, touch, &toucher));
 	while (now_ms() < end) {
 		pattern_fill(mem, size, 1);
-		gpu_to_device(&self->gpu, mem, size);
+		dummy_migrate(self->gpu.vm, mem, size, DRM_DUMMY_GPU_PLACE_DEVICE, 0, NULL);
 		child = fork();
 		if (!child)
 			_exit(0);
 		EXPECT_EQ(0, madvise(mem, HUGE_SIZE, MADV_DONTNEED));
-		gpu_to_device(&self->gpu, mem, size);
+		dummy_migrate(self->gpu.vm, mem, size, DRM_DUMMY_GPU_PLACE_DEVICE, 0, NULL);
 		EXPECT_EQ(0, madvise(mem, size, MADV_DONTNEED));
 		EXPECT_EQ(0, wait_exit(child));
 	}

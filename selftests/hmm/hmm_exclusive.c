@@ -13,7 +13,7 @@ static void expect_place(struct __test_metadata *_metadata, struct gpu *gpu, cha
 			 size_t size, enum drm_dummy_gpu_place place)
 {
 	ASSERT_EQ(0, gpu_advise_place(gpu, mem, size, place));
-	ASSERT_EQ(size / page_size, gpu_migrate(gpu, mem, size, place, 0));
+	ASSERT_EQ(0, gpu_move(gpu, mem, size, place, 0));
 }
 
 /* Let the job of @gpu add 1 to the counter, NR_DEVICE times. */

@@ -323,35 +323,55 @@ int gpu_read(struct gpu *gpu, void *dst, const volatile void *src, size_t size)
 	return 0;
 }
 
+/* Again and again for @ms, as long as something stays. */
+static int migrate_for(struct gpu *gpu, const volatile void *start, size_t size,
+		       enum drm_dummy_gpu_place place, uint32_t flags, unsigned int ms,
+		       struct dummy_migrated *migrated)
+{
+	uint64_t until = now_ms() + ms;
+	unsigned int tries;
+	int ret;
+
+	for (tries = 0; tries < 20 || now_ms() < until; tries++) {
+		ret = dummy_migrate(gpu->vm, start, size, place, flags, migrated);
+		if (ret || !migrated->stayed)
+			return ret;
+		sleep_ms(5);
+	}
+	return 0;
+}
+
 size_t gpu_migrate(struct gpu *gpu, const volatile void *start, size_t size,
 		   enum drm_dummy_gpu_place place, uint32_t flags)
 {
 	struct dummy_migrated migrated = { 0 };
-	unsigned int tries;
 
-	/* Somebody else may hold a reference for a moment: a page under LRU work. */
-	for (tries = 0; tries < 20; tries++) {
-		if (dummy_migrate(gpu->vm, start, size, place, flags, &migrated))
-			return 0;
-		if (!migrated.stayed)
-			break;
-		sleep_ms(5);
-	}
+	if (migrate_for(gpu, start, size, place, flags, 0, &migrated))
+		return 0;
 	return migrated.moved + migrated.already;
+}
+
+int gpu_move(struct gpu *gpu, const volatile void *start, size_t size,
+	     enum drm_dummy_gpu_place place, uint32_t flags)
+{
+	struct dummy_migrated migrated = { 0 };
+	int ret;
+
+	/* kcompactd may have isolated a page and then lost its processor. */
+	ret = migrate_for(gpu, start, size, place, flags, MOVE_MS, &migrated);
+	if (ret)
+		return ret;
+	return migrated.moved + migrated.already == size / page_size ? 0 : -EBUSY;
 }
 
 int gpu_to_device(struct gpu *gpu, const volatile void *start, size_t size)
 {
-	size_t nr = gpu_migrate(gpu, start, size, DRM_DUMMY_GPU_PLACE_DEVICE, 0);
-
-	return nr == size / page_size ? 0 : -EBUSY;
+	return gpu_move(gpu, start, size, DRM_DUMMY_GPU_PLACE_DEVICE, 0);
 }
 
 int gpu_to_system(struct gpu *gpu, const volatile void *start, size_t size)
 {
-	size_t nr = gpu_migrate(gpu, start, size, DRM_DUMMY_GPU_PLACE_SYSTEM, 0);
-
-	return nr == size / page_size ? 0 : -EBUSY;
+	return gpu_move(gpu, start, size, DRM_DUMMY_GPU_PLACE_SYSTEM, 0);
 }
 
 int gpu_advise_place(struct gpu *gpu, const volatile void *start, size_t size,

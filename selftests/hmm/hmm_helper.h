@@ -113,10 +113,15 @@ int gpu_fill(struct gpu *gpu, volatile void *dst, size_t size, uint64_t value);
 int gpu_write(struct gpu *gpu, volatile void *dst, const void *src, size_t size);
 int gpu_read(struct gpu *gpu, void *dst, const volatile void *src, size_t size);
 
-/* Migrate until nothing more moves; returns the pages that are at @place now. */
+/*
+ * Migrate a few times; returns the pages that are at @place now. For what may not
+ * move: who wants all of it asks gpu_move().
+ */
 size_t gpu_migrate(struct gpu *gpu, const volatile void *start, size_t size,
 		   enum drm_dummy_gpu_place place, uint32_t flags);
-/* All pages of the span to the device. Returns 0 if they are. */
+/* All pages of the span to @place. Returns 0 if they are there. */
+int gpu_move(struct gpu *gpu, const volatile void *start, size_t size,
+	     enum drm_dummy_gpu_place place, uint32_t flags);
 int gpu_to_device(struct gpu *gpu, const volatile void *start, size_t size);
 int gpu_to_system(struct gpu *gpu, const volatile void *start, size_t size);
 int gpu_advise_place(struct gpu *gpu, const volatile void *start, size_t size,

@@ -436,10 +436,8 @@ TEST_F_TIMEOUT(hmm_broken, job_that_has_it_mapped_fails_there_and_nowhere_else, 
 {
 	size_t bad = HUGE_SIZE + 5 * page_size;
 
-	ASSERT_EQ(pages(SIZE), gpu_migrate(&self->gpu, self->mem, SIZE,
-					   DRM_DUMMY_GPU_PLACE_DEVICE,
-					   DRM_DUMMY_GPU_MIGRATE_MAP |
-					   DRM_DUMMY_GPU_MIGRATE_WRITE));
+	ASSERT_EQ(0, gpu_move(&self->gpu, self->mem, SIZE, DRM_DUMMY_GPU_PLACE_DEVICE,
+			      DRM_DUMMY_GPU_MIGRATE_MAP | DRM_DUMMY_GPU_MIGRATE_WRITE));
 	ASSERT_EQ(0, break_frame(frame_in_device(self->mem + bad)));
 	EXPECT_EQ(DRM_DUMMY_GPU_REASON_MEMORY, gpu_fill(&self->gpu, self->mem, SIZE, 7));
 	EXPECT_EQ(dummy_addr(self->mem) + bad, self->gpu.job.fault_addr);

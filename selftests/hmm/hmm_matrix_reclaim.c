@@ -175,9 +175,7 @@ TEST_F(hmm_matrix_reclaim, khugepaged_collapses_what_is_around_a_few_device_page
 	/* Small pages, of which a few are in the device. */
 	ASSERT_EQ(0, madvise(cell->mem, CELL_SIZE, MADV_NOHUGEPAGE));
 	EXPECT_EQ(CELL_WORD, cell_cpu_word(cell));
-	EXPECT_EQ(CELL_PAGES - few / page_size,
-		  gpu_migrate(&cell->gpu, cell->mem + few, CELL_SIZE - few,
-			      DRM_DUMMY_GPU_PLACE_SYSTEM, 0));
+	EXPECT_EQ(0, gpu_to_system(&cell->gpu, cell->mem + few, CELL_SIZE - few));
 	EXPECT_EQ(0, gpu_to_device(&cell->gpu, cell->mem, few));
 	EXPECT_FALSE(mem_is_huge(cell->mem, CELL_SIZE));
 	/* It collapses only what is in use. */

@@ -57,7 +57,7 @@ FIXTURE_SETUP(hmm_protect)
 		SKIP(_exit(0), NO_HUGE);
 	if (variant->place == DRM_DUMMY_GPU_PLACE_SYSTEM)
 		flags |= DRM_DUMMY_GPU_MIGRATE_KEEP;
-	ASSERT_EQ(self->nr, gpu_migrate(&self->gpu, self->mem, self->size, variant->place, 0));
+	ASSERT_EQ(0, gpu_move(&self->gpu, self->mem, self->size, variant->place, 0));
 	ASSERT_EQ(0, gpu_advise_place(&self->gpu, self->mem, self->size, variant->place));
 	ASSERT_EQ(0, dummy_migrate(self->gpu.vm, self->mem, self->size,
 				   DRM_DUMMY_GPU_PLACE_DEVICE, flags, &migrated));

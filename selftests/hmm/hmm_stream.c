@@ -538,7 +538,7 @@ TEST_F(hmm_stream, stream_is_read_from_any_memory)
 
 	/* The same, read-only and in the device. */
 	ASSERT_EQ(0, mprotect(mem, HUGE_SIZE, PROT_READ));
-	gpu_migrate(&self->gpu, mem, HUGE_SIZE, DRM_DUMMY_GPU_PLACE_DEVICE, 0);
+	ASSERT_EQ(0, gpu_to_device(&self->gpu, mem, HUGE_SIZE));
 	EXPECT_EQ(IN_DEVICE_READ, page_in(mem));
 	self->regs[0] = 0;
 	ASSERT_EQ(0, dummy_submit(self->gpu.queue, stream, NULL, &job_id));
