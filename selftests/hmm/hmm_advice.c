@@ -574,6 +574,15 @@ static int evict_all(struct gpu *gpu)
 	return dummy_evict(gpu->dev, UINT64_MAX, NULL);
 }
 
+/*
+ * Until no page of the span is in the device: what is locked or looked at just
+ * then stays, as a huge folio does whose mm khugepaged has locked.
+ */
+static bool evict_span(struct gpu *gpu, const char *mem, size_t size)
+{
+	return eventually(!evict_all(gpu) && !in_device(mem, size));
+}
+
 FIXTURE(hmm_advice_pin) {
 	struct gpu gpu;
 	char *mem, *other;
@@ -616,9 +625,8 @@ TEST_F(hmm_advice_pin, eviction_leaves_it_and_takes_the_rest)
 	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->other, SIZE));
 	EXPECT_EQ(SIZE, gpu_vm_stats(&self->gpu).vram_pinned);
 	EXPECT_EQ(0, gpu_vm_stats(&self->gpu).pin_refused);
-	EXPECT_EQ(0, evict_all(&self->gpu));
+	EXPECT_TRUE(evict_span(&self->gpu, self->other, SIZE));
 	EXPECT_EQ(SIZE / page_size, in_device(self->mem, SIZE));
-	EXPECT_EQ(0, in_device(self->other, SIZE));
 	EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, self->mem, SIZE, 1));
 	EXPECT_EQ(0, pattern_bad(self->other, SIZE, 2));
 }
@@ -672,8 +680,7 @@ TEST_F(hmm_advice_pin, cpu_touch_ends_it)
 	EXPECT_TRUE(eventually(!gpu_vm_stats(&self->gpu).vram_pinned));
 	/* Its chunks are everybody's. */
 	EXPECT_EQ(0, gpu_to_device(&self->gpu, self->other, SIZE));
-	EXPECT_EQ(0, evict_all(&self->gpu));
-	EXPECT_EQ(0, in_device(self->other, SIZE));
+	EXPECT_TRUE(evict_span(&self->gpu, self->other, SIZE));
 }
 
 TEST_F(hmm_advice_pin, request_to_go_home_ends_it)
@@ -690,8 +697,7 @@ TEST_F(hmm_advice_pin, munmap_ends_it_and_new_memory_is_not_pinned)
 	EXPECT_TRUE(eventually(!gpu_vm_stats(&self->gpu).vram_pinned));
 	EXPECT_EQ(0, gpu_to_device(&self->gpu, self->mem, SIZE));
 	EXPECT_EQ(0, gpu_vm_stats(&self->gpu).vram_pinned);
-	EXPECT_EQ(0, evict_all(&self->gpu));
-	EXPECT_EQ(0, in_device(self->mem, SIZE));
+	EXPECT_TRUE(evict_span(&self->gpu, self->mem, SIZE));
 }
 
 TEST_F(hmm_advice_pin, reset_is_for_what_moves_later)
@@ -699,18 +705,16 @@ TEST_F(hmm_advice_pin, reset_is_for_what_moves_later)
 	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, HUGE_SIZE));
 	ASSERT_EQ(0, reset(&self->gpu, self->mem, SIZE));
 	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, SIZE));
-	EXPECT_EQ(0, evict_all(&self->gpu));
+	EXPECT_TRUE(evict_span(&self->gpu, self->mem + HUGE_SIZE, HUGE_SIZE));
 	EXPECT_EQ(HUGE_SIZE / page_size, in_device(self->mem, HUGE_SIZE));
-	EXPECT_EQ(0, in_device(self->mem + HUGE_SIZE, HUGE_SIZE));
 }
 
 TEST_F(hmm_advice_pin, half_a_request_is_pinned_where_half_was_advised)
 {
 	ASSERT_EQ(0, reset(&self->gpu, self->mem + HUGE_SIZE / 2, SIZE - HUGE_SIZE / 2));
 	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, SIZE));
-	EXPECT_EQ(0, evict_all(&self->gpu));
+	EXPECT_TRUE(evict_span(&self->gpu, self->mem + HUGE_SIZE / 2, SIZE - HUGE_SIZE / 2));
 	EXPECT_EQ(HUGE_SIZE / 2 / page_size, in_device(self->mem, HUGE_SIZE / 2));
-	EXPECT_EQ(HUGE_SIZE / 2 / page_size, in_device(self->mem, SIZE));
 	EXPECT_EQ(HUGE_SIZE, gpu_vm_stats(&self->gpu).vram_pinned);
 }
 
@@ -730,7 +734,9 @@ TEST_F(hmm_advice_pin, beyond_the_limit_it_moves_as_ordinary_memory)
 	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, SIZE));
 	EXPECT_EQ(HUGE_SIZE, gpu_vm_stats(&self->gpu).vram_pinned);
 	EXPECT_EQ(HUGE_SIZE / page_size, gpu_vm_stats(&self->gpu).pin_refused);
-	EXPECT_EQ(0, evict_all(&self->gpu));
+	/* Which half it is, is up to the module. */
+	EXPECT_TRUE(eventually(!evict_all(&self->gpu) &&
+			       in_device(self->mem, SIZE) <= HUGE_SIZE / page_size));
 	EXPECT_EQ(HUGE_SIZE / page_size, in_device(self->mem, SIZE));
 	EXPECT_EQ(0, pattern_bad(self->mem, SIZE, 1));
 }
@@ -740,8 +746,7 @@ TEST_F(hmm_advice_pin, limit_of_nothing_pins_nothing)
 	ASSERT_EQ(0, file_write(PIN_PARAMETER, "0"));
 	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, SIZE));
 	EXPECT_EQ(0, gpu_vm_stats(&self->gpu).vram_pinned);
-	EXPECT_EQ(0, evict_all(&self->gpu));
-	EXPECT_EQ(0, in_device(self->mem, SIZE));
+	EXPECT_TRUE(evict_span(&self->gpu, self->mem, SIZE));
 }
 
 TEST_F(hmm_advice_pin, it_ends_with_the_vm_but_not_before_the_last)
@@ -758,8 +763,7 @@ TEST_F(hmm_advice_pin, it_ends_with_the_vm_but_not_before_the_last)
 	EXPECT_EQ(0, gpu_close(&second));
 
 	/* The node is still open, but nobody is attached. */
-	EXPECT_EQ(0, evict_all(&self->gpu));
-	EXPECT_EQ(0, in_device(self->mem, SIZE));
+	EXPECT_TRUE(evict_span(&self->gpu, self->mem, SIZE));
 	EXPECT_EQ(0, pattern_bad(self->mem, SIZE, 1));
 	ASSERT_EQ(0, dummy_vm_create(self->gpu.dev, DRM_DUMMY_GPU_VM_SVM, &self->gpu.vm));
 	ASSERT_EQ(0, dummy_queue_create(self->gpu.vm, 0, 0, -1, &self->gpu.queue));
@@ -798,8 +802,7 @@ TEST_F(hmm_advice_pin, memory_that_a_child_shares_is_unpinned_when_its_owner_goe
 	EXPECT_TRUE(eventually(gpu_device_stats(&self->gpu).vram_pinned ==
 			       self->gpu.base.vram_pinned));
 	EXPECT_LT(self->gpu.base.vram_svm, gpu_device_stats(&self->gpu).vram_svm);
-	EXPECT_EQ(0, evict_all(&self->gpu));
-	EXPECT_TRUE(eventually(gpu_device_stats(&self->gpu).vram_svm ==
+	EXPECT_TRUE(eventually(!evict_all(&self->gpu) && gpu_device_stats(&self->gpu).vram_svm ==
 			       self->gpu.base.vram_svm));
 	EXPECT_EQ(0, meet(&meeting));
 }

@@ -152,6 +152,22 @@ static char *resident(struct __test_metadata *_metadata, struct gpu *gpu, size_t
 	return mem;
 }
 
+/*
+ * What is locked or looked at just then stays, as a huge folio does whose mm
+ * khugepaged has locked: such an eviction is asked for again.
+ */
+static bool evict_span(struct gpu *gpu, const char *mem, size_t size)
+{
+	return eventually(!dummy_evict(gpu->dev, UINT64_MAX, NULL) &&
+			  !pages_in(mem, size, IN_DEVICE));
+}
+
+static bool evict_all(struct gpu *gpu)
+{
+	return eventually(!dummy_evict(gpu->dev, UINT64_MAX, NULL) &&
+			  !gpu_device_stats(gpu).vram_svm);
+}
+
 TEST_F(hmm_evict, device_writes_more_than_fits)
 {
 	size_t size = 3 * self->free & -HUGE_SIZE;
@@ -204,17 +220,23 @@ TEST_F(hmm_evict, everything_comes_home_when_asked)
 	char *mem = resident(_metadata, &self->gpu, self->free / 2, variant->kind);
 	size_t in_device = pages_in(mem, self->free / 2, IN_DEVICE);
 	struct drm_dummy_gpu_device_stats before = gpu_device_stats(&self->gpu), after;
-	uint64_t evicted = 0;
+	uint64_t until = now_ms() + LIVE_MS, evicted = 0, part;
+	unsigned int calls = 0;
 
 	ASSERT_EQ(pages(self->free / 2), in_device);
-	ASSERT_EQ(0, dummy_evict(self->gpu.dev, UINT64_MAX, &evicted));
+	do {
+		ASSERT_EQ(0, dummy_evict(self->gpu.dev, UINT64_MAX, &part));
+		evicted += part;
+		calls++;
+	} while (gpu_device_stats(&self->gpu).vram_svm && now_ms() < until);
 	EXPECT_EQ(in_device * page_size, evicted);
 	EXPECT_EQ(in_device, pages_in(mem, self->free / 2, IN_SYSTEM));
 	EXPECT_EQ(0, touch_bad(mem, self->free / 2, 1));
 	after = gpu_device_stats(&self->gpu);
 	EXPECT_EQ(0, after.vram_svm);
 	EXPECT_LT(before.evicted_chunks, after.evicted_chunks);
-	EXPECT_EQ(before.evict_failed, after.evict_failed);
+	/* Each call but the last has left something. */
+	EXPECT_TRUE(calls > 1 || before.evict_failed == after.evict_failed);
 	EXPECT_EQ(before.cpu_faults, after.cpu_faults);
 
 	/* Nothing is left to do. */
@@ -276,7 +298,7 @@ TEST_F(hmm_evict, memory_shared_by_fork_comes_home_for_both)
 	}
 	meeting_parent(&meeting);
 	EXPECT_EQ(pages(size), pages_in(mem, size, IN_DEVICE));
-	ASSERT_EQ(0, dummy_evict(self->gpu.dev, UINT64_MAX, NULL));
+	ASSERT_TRUE(evict_span(&self->gpu, mem, size));
 	EXPECT_EQ(0, meet(&meeting));
 	EXPECT_EQ(0, meet(&meeting));
 	EXPECT_EQ(pages(size), pages_in(mem, size, IN_SYSTEM));
@@ -312,8 +334,7 @@ TEST_F(hmm_evict, memory_of_a_process_that_ended_stays_with_its_child)
 	EXPECT_EQ(0, wait_exit(child));
 	EXPECT_EQ(0, meet(&meeting));
 	EXPECT_LE(size, gpu_device_stats(&self->gpu).vram_svm);
-	ASSERT_EQ(0, dummy_evict(self->gpu.dev, UINT64_MAX, NULL));
-	EXPECT_EQ(0, gpu_device_stats(&self->gpu).vram_svm);
+	ASSERT_TRUE(evict_all(&self->gpu));
 	EXPECT_EQ(0, meet(&meeting));
 	EXPECT_EQ(0, meet(&meeting));
 }
@@ -328,8 +349,7 @@ TEST_F(hmm_evict, memory_moved_protected_and_partly_unmapped_comes_home)
 	ASSERT_EQ(target, mremap(mem, part, part, MREMAP_MAYMOVE | MREMAP_FIXED, target));
 	ASSERT_EQ(0, mprotect(mem + part, part, PROT_NONE));
 	ASSERT_EQ(0, munmap(mem + 2 * part, part / 2));
-	ASSERT_EQ(0, dummy_evict(self->gpu.dev, UINT64_MAX, NULL));
-	EXPECT_EQ(0, gpu_device_stats(&self->gpu).vram_svm);
+	ASSERT_TRUE(evict_all(&self->gpu));
 	ASSERT_EQ(0, mprotect(mem + part, part, PROT_READ));
 	EXPECT_EQ(0, pages_in(mem, size, IN_DEVICE));
 	EXPECT_EQ(0, touch_bad(target, part, 1));
@@ -349,7 +369,7 @@ TEST_F(hmm_evict, memory_without_a_vm_comes_home)
 	mem = resident(_metadata, &gpu, size, variant->kind);
 	ASSERT_EQ(0, gpu_close(&gpu));
 	EXPECT_EQ(pages(size), pages_in(mem, size, IN_DEVICE));
-	ASSERT_EQ(0, dummy_evict(self->gpu.dev, UINT64_MAX, NULL));
+	ASSERT_TRUE(evict_span(&self->gpu, mem, size));
 	EXPECT_EQ(pages(size), pages_in(mem, size, IN_SYSTEM));
 	EXPECT_EQ(0, touch_bad(mem, size, 1));
 }
@@ -363,7 +383,9 @@ TEST_F(hmm_evict, buffer_object_evicts_process_memory)
 	struct dummy_bo *bo;
 
 	EXPECT_LT(self->free - BO_SIZE, gpu_device_stats(&self->gpu).vram_svm);
-	ASSERT_EQ(0, dummy_bo_create(self->gpu.dev, BO_SIZE, DRM_DUMMY_GPU_GEM_VRAM, &bo));
+	/* It takes chunks that are all free: see evict_span(). */
+	ASSERT_TRUE(eventually(!dummy_bo_create(self->gpu.dev, BO_SIZE, DRM_DUMMY_GPU_GEM_VRAM,
+						&bo)));
 	EXPECT_GE(self->free - BO_SIZE, gpu_device_stats(&self->gpu).vram_svm);
 	EXPECT_EQ(0, touch_bad(mem, size, 1));
 	EXPECT_EQ(0, dummy_bo_destroy(bo));

@@ -818,7 +818,9 @@ TEST_F(hmm_fault_shared, device_uses_static_heap_and_stack_by_plain_pointers)
 		_exit(use_any_memory());
 	EXPECT_EQ(0, wait_exit(child));
 	/* or is what lies beside these, which we share. */
-	EXPECT_EQ(0, dummy_evict(self->gpu.dev, UINT64_MAX, NULL));
+	EXPECT_TRUE(eventually(!dummy_evict(self->gpu.dev, UINT64_MAX, NULL) &&
+			       gpu_device_stats(&self->gpu).vram_svm ==
+			       self->gpu.base.vram_svm));
 }
 
 static void *use_thread_stack(void *arg)
