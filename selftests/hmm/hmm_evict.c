@@ -522,8 +522,7 @@ TEST_F(hmm_evict, advice_for_the_device_makes_room)
 				    variant->kind, size);
 
 	EXPECT_EQ(0, gpu_advise_place(&self->gpu, mem, size, DRM_DUMMY_GPU_PLACE_DEVICE));
-	EXPECT_EQ(0, gpu_pattern_fill(&self->gpu, mem, size, 3));
-	EXPECT_EQ(pages(size), pages_in(mem, size, IN_DEVICE));
+	EXPECT_TRUE(eventually(gpu_pattern_pull(&self->gpu, mem, size, 3)));
 	EXPECT_EQ(0, file_write(EVICT_SHARE, "10"));
 	EXPECT_EQ(0, pattern_bad(mem, size, 3));
 }

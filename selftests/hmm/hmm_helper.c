@@ -537,6 +537,18 @@ int gpu_pattern_fill(struct gpu *gpu, void *mem, size_t size, uint64_t seed)
 	return ret;
 }
 
+bool gpu_pattern_pull(struct gpu *gpu, void *mem, size_t size, uint64_t seed)
+{
+	if (gpu_pattern_fill(gpu, mem, size, seed))
+		return false;
+	if (pages_in(mem, size, IN_DEVICE) == size / page_size)
+		return true;
+	/* What the device maps does not fault: take it all away, for the next time. */
+	mprotect(mem, size, PROT_READ);
+	mprotect(mem, size, PROT_READ | PROT_WRITE);
+	return false;
+}
+
 size_t gpu_pattern_bad(struct gpu *gpu, const void *mem, size_t size, uint64_t seed)
 {
 	void *data = malloc(size);

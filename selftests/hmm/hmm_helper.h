@@ -161,6 +161,11 @@ void pattern_fill(void *mem, size_t size, uint64_t seed);
 /* Number of 64-bit words that are wrong; all ones: the job that read failed. */
 size_t pattern_bad(const void *mem, size_t size, uint64_t seed);
 int gpu_pattern_fill(struct gpu *gpu, void *mem, size_t size, uint64_t seed);
+/*
+ * The same by device faults, which are to bring all of it. Whether they have: what is
+ * busy when a fault comes is mapped where it is, and can be asked for once more.
+ */
+bool gpu_pattern_pull(struct gpu *gpu, void *mem, size_t size, uint64_t seed);
 size_t gpu_pattern_bad(struct gpu *gpu, const void *mem, size_t size, uint64_t seed);
 
 /* ---- Oracle ------------------------------------------------------------- */
