@@ -4,6 +4,7 @@
  */
 #include <dirent.h>
 #include <linux/fs.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -448,6 +449,29 @@ char *mem_alloc(size_t size, enum mem_kind kind)
 	return start;
 }
 
+void mem_compact(void)
+{
+	file_write("/proc/sys/vm/compact_memory", "1");
+}
+
+char *mem_populate(size_t size, enum mem_kind kind)
+{
+	unsigned int tries;
+	char *mem;
+
+	for (tries = 0; tries < 20; tries++) {
+		mem = mem_alloc(size, kind);
+		if (!mem)
+			break;
+		memset(mem, 0, size);
+		if (mem_is_kind(mem, size, kind))
+			return mem;
+		mem_free(mem);
+		mem_compact();
+	}
+	return NULL;
+}
+
 static const char nr_hugetlb[] = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";
 static long long nr_hugetlb_before;
 
@@ -804,6 +828,15 @@ int wait_exit(pid_t pid)
 		return -ETIME;
 	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int thread_pin(void)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(sched_getcpu(), &cpus);
+	return sched_setaffinity(0, sizeof(cpus), &cpus) ? -errno : 0;
 }
 
 uint64_t now_ms(void)

@@ -143,6 +143,13 @@ char *mem_map(size_t size, int prot, int flags, int fd);
 /* One private hugetlb page of HUGE_SIZE, not populated. NULL: there is none to be had. */
 char *hugetlb_alloc(void);
 int hugetlb_free(char *mem);
+/*
+ * As mem_alloc(), populated with zeros. NULL also if @kind wants huge pages and there
+ * are not enough, after compaction too.
+ */
+char *mem_populate(size_t size, enum mem_kind kind);
+/* Have free memory in large pieces, as far as that can be. */
+void mem_compact(void);
 /* Unmap what mem_alloc() or mem_map() returned, or NULL. */
 void mem_free(char *mem);
 /* Unmap all of it. */
@@ -213,6 +220,9 @@ int meet(struct meeting *meeting);
 
 /* Exit code of @pid; -1: it was killed, -ETIME: it did not end, and was killed. */
 int wait_exit(pid_t pid);
+
+/* The calling thread stays on its processor, whose lists of pages it drains itself. */
+int thread_pin(void);
 
 uint64_t now_ms(void);
 void sleep_ms(unsigned int ms);
