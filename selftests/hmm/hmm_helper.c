@@ -882,6 +882,14 @@ int file_write(const char *path, const char *text)
 	return ret;
 }
 
+int file_write_number(const char *path, long long value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%lld", value);
+	return file_write(path, text);
+}
+
 int knob_write(const char *name, const char *text)
 {
 	char path[128];

@@ -239,6 +239,7 @@ void sleep_ms(unsigned int ms);
 /* A number in a file of sysfs, procfs, debugfs or a cgroup. -1 on error. */
 long long file_read(const char *path);
 int file_write(const char *path, const char *text);
+int file_write_number(const char *path, long long value);
 /* Whether some line of it says @text. */
 bool file_says(const char *path, const char *text);
 /* /sys/kernel/debug/hmm_core/@name */

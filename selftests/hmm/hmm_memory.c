@@ -168,6 +168,7 @@ TEST_F(hmm_memory, data_of_device_survives_swap_after_it_came_home)
 
 TEST_F(hmm_memory, collapse_brings_small_pages_home_or_fails_and_keeps_data)
 {
+	long long max_swap = file_read(KHUGEPAGED_MAX_SWAP);
 	size_t in_device;
 	int ret;
 
@@ -175,6 +176,7 @@ TEST_F(hmm_memory, collapse_brings_small_pages_home_or_fails_and_keeps_data)
 	ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, 20 * page_size));
 	in_device = pages_in(self->mem, HUGE_SIZE, IN_DEVICE);
 	EXPECT_EQ(20, in_device);
+	file_write_number(KHUGEPAGED_MAX_SWAP, max_swap);
 	ret = madvise(self->mem, HUGE_SIZE, MADV_COLLAPSE);
 	EXPECT_TRUE(ret || mem_is_huge(self->mem, HUGE_SIZE));
 	EXPECT_EQ(0, pattern_bad(self->mem, SIZE, 1));
