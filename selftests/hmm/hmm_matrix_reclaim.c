@@ -130,6 +130,14 @@ TEST_F(hmm_matrix_reclaim, ksmd_leaves_it_alone_and_merges_it_at_home)
 
 #define KHUGEPAGED	"/sys/kernel/mm/transparent_hugepage/khugepaged/"
 
+/* Soon, and again soon after it has found no huge page to be had. */
+static bool start_khugepaged(struct setting settings[3])
+{
+	return set(&settings[0], KHUGEPAGED "max_ptes_swap", 64) &&
+	       set(&settings[1], KHUGEPAGED "scan_sleep_millisecs", 5) &&
+	       set(&settings[2], KHUGEPAGED "alloc_sleep_millisecs", 5);
+}
+
 static bool khugepaged_scans(unsigned int nr)
 {
 	long long before = file_read(KHUGEPAGED "full_scans");
@@ -140,11 +148,10 @@ static bool khugepaged_scans(unsigned int nr)
 TEST_F(hmm_matrix_reclaim, khugepaged_leaves_it_alone_unless_little_of_it_is_away)
 {
 	struct cell *cell = &self->cell;
-	struct setting settings[2] = { 0 };
+	struct setting settings[3] = { 0 };
 
-	if (!set(&settings[0], KHUGEPAGED "max_ptes_swap", 64) ||
-	    !set(&settings[1], KHUGEPAGED "scan_sleep_millisecs", 5)) {
-		put_back(settings, 2);
+	if (!start_khugepaged(settings)) {
+		put_back(settings, 3);
 		SKIP(return, "needs khugepaged");
 	}
 	ASSERT_EQ(0, madvise(cell->mem, CELL_SIZE, MADV_HUGEPAGE));
@@ -156,7 +163,7 @@ TEST_F(hmm_matrix_reclaim, khugepaged_leaves_it_alone_unless_little_of_it_is_awa
 		EXPECT_TRUE(khugepaged_scans(3));
 		EXPECT_EQ(CELL_PAGES, pages_in(cell->mem, CELL_SIZE, IN_DEVICE));
 	}
-	EXPECT_EQ(0, put_back(settings, 2));
+	EXPECT_EQ(0, put_back(settings, 3));
 	EXPECT_EQ(0, gpu_pattern_bad(&cell->gpu, cell->mem, CELL_SIZE, 1));
 	EXPECT_EQ(0, pattern_bad(cell->mem, CELL_SIZE, 1));
 }
@@ -165,11 +172,10 @@ TEST_F(hmm_matrix_reclaim, khugepaged_collapses_what_is_around_a_few_device_page
 {
 	struct cell *cell = &self->cell;
 	size_t few = 20 * page_size, offset;
-	struct setting settings[2] = { 0 };
+	struct setting settings[3] = { 0 };
 
-	if (!set(&settings[0], KHUGEPAGED "max_ptes_swap", 64) ||
-	    !set(&settings[1], KHUGEPAGED "scan_sleep_millisecs", 5)) {
-		put_back(settings, 2);
+	if (!start_khugepaged(settings)) {
+		put_back(settings, 3);
 		SKIP(return, "needs khugepaged");
 	}
 	/* Small pages, of which a few are in the device. */
@@ -185,7 +191,7 @@ TEST_F(hmm_matrix_reclaim, khugepaged_collapses_what_is_around_a_few_device_page
 	/* Too many that are shared are no reason to take them apart. */
 	EXPECT_TRUE(cell->state == CELL_SHARED ? khugepaged_scans(3) :
 		    eventually(mem_is_huge(cell->mem, CELL_SIZE)));
-	EXPECT_EQ(0, put_back(settings, 2));
+	EXPECT_EQ(0, put_back(settings, 3));
 	EXPECT_EQ(0, gpu_pattern_bad(&cell->gpu, cell->mem, CELL_SIZE, 1));
 	EXPECT_EQ(0, pattern_bad(cell->mem, CELL_SIZE, 1));
 }
