@@ -437,9 +437,8 @@ static unsigned int pages_in_area(const char *mem, size_t size, unsigned int are
 	size_t at;
 
 	for (at = 0; at < size; at += page_size) {
-		uint64_t entry = pagemap_entry(mem + at);
-
-		nr += (entry & IN_SWAP) && (entry & 31) == area;
+		nr += page_in(mem + at) == IN_SWAP &&
+		      (pagemap_entry(mem + at) & 31) == area;
 	}
 	return nr;
 }
