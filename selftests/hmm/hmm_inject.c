@@ -16,6 +16,8 @@
 #define NO_INJECT	"needs modules that were not built with INJECT=0"
 /* More points of failure than any flow has: the end of a sweep without end. */
 #define MAX_POINTS	20000
+/* How often a site that a worker meets in its own time gets its turn. */
+#define MAX_TRIES	20
 
 #define OLD		0x6f6c646f6c646f6cULL
 #define NEW		0x6e65776e65776e65ULL
@@ -454,24 +456,45 @@ FIXTURE_TEARDOWN(hmm_inject_call)
 	teardown_gpu(_metadata, &self->gpu);
 }
 
-/* Calls of @act, 0 or a documented error, until no point of failure is left. */
+/* One call of @act, 0 or a documented error. Returns it; @fired: has it failed? */
+static int call(struct __test_metadata *_metadata, struct gpu *gpu, int (*act)(struct gpu *gpu),
+		unsigned int nth, bool *fired)
+{
+	int ret;
+
+	arm(nth);
+	ret = act(gpu);
+	*fired = disarm();
+	EXPECT_TRUE(is_documented(ret))
+		TH_LOG("failing at point %u of the flow: %d", nth, ret);
+	return ret;
+}
+
+/* Calls of @act until no point of failure is left. */
 static void sweep_call(struct __test_metadata *_metadata, struct gpu *gpu,
 		       int (*act)(struct gpu *gpu))
 {
-	unsigned int nth = 0;
+	unsigned int nth = 0, i, tries;
+	char name[64];
 	bool fired;
 	int ret;
 
 	do {
-		arm(++nth);
-		ret = act(gpu);
-		fired = disarm();
-		EXPECT_TRUE(is_documented(ret))
-			TH_LOG("failing at point %u of the flow: %d", nth, ret);
+		ret = call(_metadata, gpu, act, ++nth, &fired);
 	} while (fired && nth < MAX_POINTS);
 	EXPECT_FALSE(fired);
 	EXPECT_EQ(0, ret);
 	EXPECT_LT(1, nth);
+
+	/* What it met in the turn of another: workers hit their sites when they get to run. */
+	for (i = 0; site_at(i, name); i++) {
+		if (!*name)
+			continue;
+		ASSERT_EQ(0, file_write(INJECT "sites", name));
+		for (tries = 0, fired = false; tries < MAX_TRIES && !fired; tries++)
+			call(_metadata, gpu, act, 1, &fired);
+		ASSERT_EQ(0, file_write(INJECT "sites", "all"));
+	}
 }
 
 static int keep_first(int ret, int other)
