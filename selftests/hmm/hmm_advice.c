@@ -468,8 +468,9 @@ static void *cpu_adds(void *arg)
 	return (void *)nr;
 }
 
-TEST_F(hmm_advice_atomics, sum_is_right_while_modes_change)
+TEST_F_TIMEOUT(hmm_advice_atomics, sum_is_right_while_modes_change, 240)
 {
+	uint64_t until = now_ms() + LIVE_MS / 2;
 	volatile uint64_t stop = 0;
 	volatile uint64_t *work[] = { self->counter, &stop };
 	unsigned int round, done = 0;
@@ -477,7 +478,7 @@ TEST_F(hmm_advice_atomics, sum_is_right_while_modes_change)
 	void *by_cpu;
 
 	ASSERT_EQ(0, pthread_create(&thread, NULL, cpu_adds, work));
-	for (round = 0; round < ROUNDS; round++) {
+	for (round = 0; round < ROUNDS && (!done || now_ms() < until); round++) {
 		EXPECT_EQ(0, advise_atomics(&self->gpu, self->mem, SIZE, round % 2 ?
 					    DRM_DUMMY_GPU_ATOMICS_DEVICE :
 					    DRM_DUMMY_GPU_ATOMICS_SYSTEM));

@@ -59,6 +59,49 @@ static void *add(void *arg)
 	return NULL;
 }
 
+/* How long the increments of a job may take: a CPU wins most of the tries. */
+#define COUNT_MS	(3 * LIVE_MS)
+
+/* Jobs of @gpu may take so long. */
+static int allow_time(struct gpu *gpu, unsigned int engine)
+{
+	int ret = dummy_queue_destroy(gpu->queue);
+
+	return ret ? ret : dummy_queue_create(gpu->vm, engine % gpu_engines(gpu), 2 * COUNT_MS, -1,
+					      &gpu->queue);
+}
+
+/* The same without a loop: the offset of the job tells how many are done. */
+static int start_adds(struct gpu *gpu, volatile uint64_t *counter, unsigned int nr,
+		      uint64_t *job_id)
+{
+	while (nr--)
+		dummy_stream_atomic_add(gpu->stream, 0, dummy_addr(counter), 1, 8);
+	return gpu_start(gpu, job_id);
+}
+
+/*
+ * A CPU may win every try of one atomic, which ends the job. What it has done
+ * before counts, and another job does the rest.
+ */
+static int finish_adds(struct gpu *gpu, volatile uint64_t *counter, uint64_t job_id)
+{
+	uint64_t size = dummy_stream_size(gpu->stream) / NR_DEVICE, until = now_ms() + COUNT_MS;
+	unsigned int left = NR_DEVICE;
+	int ret;
+
+	do {
+		ret = gpu_result(dummy_wait(gpu->queue, job_id, COUNT_MS * 1000000ULL, &gpu->job),
+				 &gpu->job);
+		dummy_stream_reset(gpu->stream);
+		if (ret != DRM_DUMMY_GPU_REASON_CONTENDED || now_ms() > until)
+			break;
+		left -= gpu->job.stream_offset / size;
+		ret = start_adds(gpu, counter, left, &job_id);
+	} while (!ret);
+	return ret;
+}
+
 /*
  * CPUs and @nr_gpus jobs increment one counter. Returns how many increments were
  * lost; INT64_MIN: a job failed.
@@ -78,12 +121,10 @@ static int64_t lost_increments(struct gpu **gpus, unsigned int nr_gpus, unsigned
 		pthread_create(&adders[i].thread, NULL, add, &adders[i]);
 		eventually(*(volatile uint64_t *)&adders[i].nr);
 	}
-	for (i = 0; i < nr_gpus; i++) {
-		stream_increments(gpus[i], counter, 8);
-		ret |= gpu_start(gpus[i], &jobs[i]);
-	}
+	for (i = 0; i < nr_gpus; i++)
+		ret |= start_adds(gpus[i], counter, NR_DEVICE, &jobs[i]);
 	for (i = 0; i < nr_gpus && !ret; i++)
-		ret |= gpu_finish(gpus[i], jobs[i]);
+		ret |= finish_adds(gpus[i], counter, jobs[i]);
 	stop = true;
 	*by_cpu = 0;
 	for (i = 0; i < nr_cpus; i++) {
@@ -131,6 +172,8 @@ FIXTURE_SETUP(hmm_exclusive_sum)
 
 	setup_gpu(_metadata, &self->gpu, 0);
 	ASSERT_EQ(0, gpu_lane(&self->lane, &self->gpu, 1));
+	ASSERT_EQ(0, allow_time(&self->gpu, 0));
+	ASSERT_EQ(0, allow_time(&self->lane, 1));
 	mem = must_alloc(_metadata, HUGE_SIZE, variant->kind);
 	memset(mem, 0, HUGE_SIZE);
 	if (!mem_is_kind(mem, HUGE_SIZE, variant->kind))
@@ -145,7 +188,7 @@ FIXTURE_TEARDOWN(hmm_exclusive_sum)
 	teardown_gpu(_metadata, &self->gpu);
 }
 
-TEST_F(hmm_exclusive_sum, cpu_and_device_increments_add_up)
+TEST_F_TIMEOUT(hmm_exclusive_sum, cpu_and_device_increments_add_up, 240)
 {
 	struct gpu *gpus[] = { &self->gpu };
 	uint64_t by_cpu;
@@ -153,7 +196,7 @@ TEST_F(hmm_exclusive_sum, cpu_and_device_increments_add_up)
 	EXPECT_EQ(0, lost_increments(gpus, 1, 1, self->counter, &by_cpu));
 }
 
-TEST_F(hmm_exclusive_sum, two_cpus_and_two_queues_add_up)
+TEST_F_TIMEOUT(hmm_exclusive_sum, two_cpus_and_two_queues_add_up, 240)
 {
 	struct gpu *gpus[] = { &self->gpu, &self->lane };
 	uint64_t by_cpu;
@@ -220,6 +263,7 @@ FIXTURE(hmm_exclusive_off) {
 FIXTURE_SETUP(hmm_exclusive_off)
 {
 	setup_gpu(_metadata, &self->gpu, 0);
+	ASSERT_EQ(0, allow_time(&self->gpu, 0));
 	self->counter = (uint64_t *)must_alloc(_metadata, HUGE_SIZE, MEM_PTE);
 	*self->counter = 0;
 	ASSERT_EQ(0, gpu_advise_place(&self->gpu, self->counter, HUGE_SIZE,
