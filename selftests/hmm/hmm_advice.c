@@ -905,6 +905,7 @@ TEST_F(hmm_advice, changing_it_under_jobs_loses_nothing)
 	unsigned int round;
 
 	ASSERT_EQ(0, pthread_create(&waverer.thread, NULL, waver, &waverer));
+	ASSERT_TRUE(eventually(*(volatile unsigned int *)&waverer.nr));
 	for (round = 0; round < 10; round++) {
 		EXPECT_EQ(0, gpu_pattern_fill(&self->gpu, self->mem, SIZE, round));
 		EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, self->mem, SIZE, round));
