@@ -389,18 +389,27 @@ TEST_F(hmm_cpufault, threads_that_touch_the_same_pages_all_get_them)
 
 TEST_F(hmm_cpufault, threads_that_wait_for_a_page_do_not_spin)
 {
-	struct drm_dummy_gpu_device_stats before, after;
-	long faults;
-
-	before = gpu_device_stats(&self->gpu);
-	faults = minor_faults();
-	EXPECT_EQ(0, touch_all(self->mem, SIZE, 0));
-	faults = minor_faults() - faults;
-	after = gpu_device_stats(&self->gpu);
 	/* Each thread, each page, and for each a few lost races. */
-	EXPECT_GE(8 * NR_THREADS * pages(SIZE), faults);
-	EXPECT_EQ(before.cpu_fault_pages + pages(SIZE), after.cpu_fault_pages);
-	EXPECT_EQ(before.cpu_fault_errors, after.cpu_fault_errors);
+	const size_t most = 8 * NR_THREADS * pages(SIZE);
+	struct drm_dummy_gpu_device_stats before, after;
+	size_t faults = most + 1;
+	unsigned int round;
+
+	/*
+	 * Core mm lets all fault again and again while one has the lock of the folio and
+	 * its processor was taken away: that does not happen each time.
+	 */
+	for (round = 0; round < 3 && faults > most; round++) {
+		ASSERT_EQ(0, gpu_to_device(&self->gpu, self->mem, SIZE));
+		before = gpu_device_stats(&self->gpu);
+		faults = minor_faults();
+		EXPECT_EQ(0, touch_all(self->mem, SIZE, 0));
+		faults = minor_faults() - faults;
+		after = gpu_device_stats(&self->gpu);
+		EXPECT_EQ(before.cpu_fault_pages + pages(SIZE), after.cpu_fault_pages);
+		EXPECT_EQ(before.cpu_fault_errors, after.cpu_fault_errors);
+	}
+	EXPECT_GE(most, faults);
 }
 
 struct puller {
