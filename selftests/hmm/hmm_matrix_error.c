@@ -9,6 +9,7 @@
 
 #include <elf.h>
 #include <setjmp.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #define HARD	"/sys/devices/system/memory/hard_offline_page"
@@ -266,10 +267,14 @@ TEST_F(hmm_matrix_dump, core_dump_has_the_data)
 	pid_t child;
 	int ret;
 
+	/* Its own child has device memory too, and is ours when it is gone. */
+	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
 	child = fork();
 	if (!child)
 		dump(variant->cell);
 	ret = wait_exit(child);
+	/* Who shared its memory ends when it finds the other end of the meeting closed. */
+	EXPECT_TRUE(eventually(waitpid(-1, NULL, WNOHANG) < 0));
 	if (ret == 2)
 		SKIP(return, NO_HUGE);
 	ASSERT_EQ(-1, ret);
