@@ -214,10 +214,11 @@ bool slot_reopen(struct worker *w, struct slot *slot, bool whole_device)
 	}
 	step = step_begin(w, "reopen", NULL, 0, slot - slots);
 	is_good(w, "close", slot_close(slot, whole_device), ERRNOS(0));
-	/* A child that has not yet gone takes none of our attaches, so there is room. */
-	for (tries = 0; tries < 100; tries++) {
+	/* Others have VMs of their own for a job, and an mm only so many attaches. */
+	for (tries = 0; tries < 1000; tries++) {
 		ret = slot_open(slot);
-		if (is_good(w, "open", ret, NO_MEMORY) || ret != -ENOMEM)
+		if (is_good(w, "open", ret, ERRNOS(ENOMEM, ENOSPC)) ||
+		    (ret != -ENOMEM && ret != -ENOSPC))
 			break;
 		sleep_ms(10);
 	}
