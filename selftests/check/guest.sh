@@ -17,11 +17,13 @@ demo_prints_json()
 }
 
 limit=()
+stuck=()
 toy=/out/toy/toy_gpu.ko
 case $(uname -r) in
 *-debug)
 	# KASAN and lockdep have their price.
 	limit=(-o 3000)
+	stuck=(--stuck 300)
 	toy=/out/toy-debug/toy_gpu.ko
 	;;
 esac
@@ -36,6 +38,6 @@ fi
 
 # Devices with less memory than it uses.
 if rmmod dummy_gpu && insmod "$DUMMY_GPU_KO" nr_devices=2 vram_mb=16; then
-	/out/stress/hmm_stress --seconds 20 --seed 1 2>&1 | tee "$results/stress.tap"
+	/out/stress/hmm_stress --seconds 20 --seed 1 "${stuck[@]}" 2>&1 | tee "$results/stress.tap"
 fi
 exit 0
