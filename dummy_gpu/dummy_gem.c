@@ -198,7 +198,7 @@ static struct hmmc_frames *pin_cleared(struct dummy_device *device, u64 size)
 	/* What has just been freed should not be missing. */
 	dummy_gem_flush(device);
 
-	frames = hmmc_frames_pin(device->hmmc, size);
+	frames = hmmc_frames_pin(device->hmmc, NULL, size);
 	if (IS_ERR(frames))
 		return frames;
 

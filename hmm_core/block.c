@@ -35,9 +35,23 @@ static DECLARE_DELAYED_WORK(parked_work, look_at_parked);
 static void folio_free(struct folio *folio)
 {
 	struct hmmc_block *block = hmmc_block_of(&folio->page);
+	struct hmmc_account *account = folio->page.zone_device_data;
 
 	folio->page.zone_device_data = NULL;
-	hmmc_pool_free(block, folio_pfn(folio), folio_nr_pages(folio));
+	hmmc_pool_free(block, account, folio_pfn(folio), folio_nr_pages(folio));
+}
+
+/*
+ * Core mm takes a large folio apart; @tail is NULL at the end. The parts are
+ * charged to the same account.
+ */
+static void folio_split_op(struct folio *head, struct folio *tail)
+{
+	if (!tail)
+		return;
+	tail->pgmap = head->pgmap;
+	tail->page.mapping = head->page.mapping;
+	tail->page.zone_device_data = head->page.zone_device_data;
 }
 
 /*
@@ -58,6 +72,7 @@ static int memory_failure_op(struct dev_pagemap *pgmap, unsigned long pfn,
 
 static const struct dev_pagemap_ops pagemap_ops = {
 	.folio_free = folio_free,
+	.folio_split = folio_split_op,
 	.migrate_to_ram = hmmc_migrate_to_ram,
 	.memory_failure = memory_failure_op,
 };

@@ -94,16 +94,18 @@ bool hmmc_device_mirrored_mm(struct hmmc_device *device, unsigned int nr, struct
 /* ---- account.c: what a process holds of a device ------------------------- */
 
 struct hmmc_account;
+struct hmmc_attach;
 
 /* Return: NULL if there is no memory. */
 struct hmmc_account *hmmc_account_create(struct hmmc_device *device);
 struct hmmc_account *hmmc_account_get(struct hmmc_account *account);
 /* The last reference lets go of all that is held. @account may be NULL. */
 void hmmc_account_put(struct hmmc_account *account);
+/* It may have @max frames from now on. Evicts what is beyond. May sleep, holding nothing. */
+void hmmc_account_limit(struct hmmc_account *account, u64 max);
+struct hmmc_account *hmmc_attach_account(const struct hmmc_attach *attach);
 
 /* ---- stats.c: debugfs ---------------------------------------------------- */
-
-struct hmmc_attach;
 
 void hmmc_stats_init(void);
 void hmmc_stats_exit(void);

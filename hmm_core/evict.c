@@ -95,9 +95,23 @@ static bool evict_one(struct hmmc_pool *pool, struct hmmc_scratch *scratch,
 	return true;
 }
 
-u64 hmmc_evict(struct hmmc_pool *pool, u64 nr, enum hmmc_evict_mode mode)
+/* Is there as much room as is wanted? With @account under its limit, else in the pool. */
+static bool is_done(struct hmmc_pool *pool, const struct hmmc_account *account, u64 nr)
 {
-	struct hmmc_eviction eviction = { .mode = mode };
+	u64 max;
+
+	if (!account)
+		return hmmc_pool_nr_free(pool) >= nr;
+	guard(spinlock_irqsave)(&pool->lock);
+	max = hmmc_account_max(account);
+	/* More than the limit will never be. */
+	return account->nr_frames + min(nr, max) <= max;
+}
+
+static u64 evict(struct hmmc_pool *pool, u64 nr, const struct hmmc_account *account,
+		 enum hmmc_evict_mode mode)
+{
+	struct hmmc_eviction eviction = { .mode = mode, .account = account };
 	struct hmmc_scratch *scratch;
 	unsigned int stuck = 0;
 	u64 evicted = 0;
@@ -106,7 +120,7 @@ u64 hmmc_evict(struct hmmc_pool *pool, u64 nr, enum hmmc_evict_mode mode)
 		eviction.residence = msecs_to_jiffies(READ_ONCE(min_residence_ms));
 
 	scratch = mempool_alloc(pool->scratch, GFP_KERNEL);
-	while (hmmc_pool_nr_free(pool) < nr && stuck < MAX_STUCK) {
+	while (!is_done(pool, account, nr) && stuck < MAX_STUCK) {
 		unsigned int moved;
 
 		if (is_killed(mode))
@@ -118,6 +132,26 @@ u64 hmmc_evict(struct hmmc_pool *pool, u64 nr, enum hmmc_evict_mode mode)
 		cond_resched();
 	}
 	mempool_free(scratch, pool->scratch);
+	return evicted;
+}
+
+u64 hmmc_evict(struct hmmc_pool *pool, u64 nr, enum hmmc_evict_mode mode)
+{
+	return evict(pool, nr, NULL, mode);
+}
+
+u64 hmmc_evict_own(struct hmmc_account *account, u64 nr, enum hmmc_evict_mode mode)
+{
+	struct hmmc_pool *pool = account->pool;
+	u64 evicted;
+
+	if (is_done(pool, account, nr))
+		return 0;
+	evicted = evict(pool, nr, account, mode);
+	hmmc_pool_count(pool, HMMC_POOL_LIMIT_EVICTED, evicted);
+	scoped_guard(spinlock_irqsave, &pool->lock)
+		trace_hmmc_limit(pool->device->name, account->nr_frames,
+				 hmmc_account_max(account), nr, evicted);
 	return evicted;
 }
 

@@ -279,7 +279,7 @@ static void migrate_for_fault(struct hmmc_attach *attach, struct hmmc_move *move
 			      struct hmmc_view *view, const struct hmmc_decision *decision)
 {
 	/* To be turned away would make nothing of a pin, too. */
-	if (decision->insist || move->account)
+	if (decision->insist || move->flags & HMMC_MOVE_HOLD)
 		hmmc_migrate_in(attach, move);
 	else
 		hmmc_migrate_in_paced(attach, move, view);
@@ -309,9 +309,10 @@ static void migrate_decided(struct service *service, const struct hmmc_decision 
 		.span.start = window->start + decision->first * PAGE_SIZE,
 		.span.end = window->start + (decision->first + decision->nr) * PAGE_SIZE,
 		.only = service->fault->addr,
-		.account = service->wishes.pin ? attach->account : NULL,
+		.account = attach->account,
 		.flags = (decision->populate ? HMMC_MOVE_POPULATE : 0) |
-			 (service->thp ? HMMC_MOVE_THP : 0),
+			 (service->thp ? HMMC_MOVE_THP : 0) |
+			 (service->wishes.pin ? HMMC_MOVE_HOLD : 0),
 	};
 
 	if (bitmap_empty(service->view->mapped, HMMC_WINDOW_PAGES) ||

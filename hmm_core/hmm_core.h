@@ -363,6 +363,8 @@ struct hmmc_device_stats {
 	u64 reserve;
 	/** @reserve_taken: of such pages, how many were taken. */
 	u64 reserve_taken;
+	/** @limit_evicted: pages that processes gave up to keep to their limits. */
+	u64 limit_evicted;
 };
 
 /**
@@ -391,15 +393,19 @@ u64 hmmc_device_evict(struct hmmc_device *device, u64 size);
 /**
  * hmmc_frames_pin() - take contiguous device memory for the driver's own use
  * @device: the device
+ * @attach: of @device, of the process that it is for; or NULL
  * @size: bytes, a multiple of PAGE_SIZE
  *
  * The memory is never evicted, has no process pages, and is not cleared.
- * Process memory is evicted to make room.
+ * Process memory is evicted to make room. With @attach it counts against the
+ * limit of that process, in whole chunks, also after the attach has gone.
  *
  * Context: May sleep. Takes mmap_lock. Killable.
- * Return: the frames, or an ERR_PTR: -EINVAL, -ENOMEM, -ENODEV, -ENOSPC.
+ * Return: the frames, or an ERR_PTR: -EINVAL, -ENOMEM, -ENODEV, -ENOSPC, also for
+ * the limit of the process.
  */
-struct hmmc_frames *hmmc_frames_pin(struct hmmc_device *device, u64 size);
+struct hmmc_frames *hmmc_frames_pin(struct hmmc_device *device, struct hmmc_attach *attach,
+				    u64 size);
 
 /**
  * hmmc_frames_unpin() - give frames back
@@ -492,6 +498,10 @@ struct hmmc_attach_stats {
 	u64 vram_held;
 	/** @pin_refused: pages advised to be pinned that were over a limit, by any. */
 	u64 pin_refused;
+	/** @vram_used: bytes charged to the process, by any: migrated, or pinned for it. */
+	u64 vram_used;
+	/** @vram_max: bytes it may have, by any limit, at most the device's. */
+	u64 vram_max;
 };
 
 /**
@@ -502,6 +512,20 @@ struct hmmc_attach_stats {
  * Context: Process.
  */
 void hmmc_attach_stats(struct hmmc_attach *attach, struct hmmc_attach_stats *stats);
+
+/**
+ * hmmc_attach_limit() - limit what a process may have of a device
+ * @attach: an attach of the process on the device
+ * @size: bytes, or U64_MAX: no limit but those for all
+ *
+ * The limit is that of the process, whichever attach it was set by, for as long as
+ * it has one. What is beyond it already is evicted now, as far as that can be; the
+ * rest stays until it moves, and nothing is added meanwhile.
+ *
+ * Context: May sleep. Takes mmap_lock. Killable.
+ * Return: 0, or -ENODEV.
+ */
+int hmmc_attach_limit(struct hmmc_attach *attach, u64 size);
 
 /**
  * struct hmmc_fault - a page fault of a device

@@ -61,6 +61,7 @@ enum hmmc_phase {
  * @pages: out: allocated pages
  * @nr_spare: entries of @pfns or @pages that exist
  * @nr_spent: entries of those that are spent
+ * @account: in: who is charged for those
  * @whole_chunk: in: the frames are a whole chunk from @pfns[0] on
  * @copies: what to copy
  * @nr_pages: pages that were asked for
@@ -82,6 +83,7 @@ struct hmmc_batch {
 	};
 	unsigned int nr_spare;
 	unsigned int nr_spent;
+	struct hmmc_account *account;
 	bool whole_chunk;
 	struct hmmc_copies copies;
 	unsigned int nr_pages;

@@ -221,6 +221,11 @@ void *hmmc_attach_priv(const struct hmmc_attach *attach)
 }
 EXPORT_SYMBOL_GPL(hmmc_attach_priv);
 
+struct hmmc_account *hmmc_attach_account(const struct hmmc_attach *attach)
+{
+	return attach->account;
+}
+
 struct mm_struct *hmmc_attach_mm(const struct hmmc_attach *attach)
 {
 	return attach->mirror->mm;

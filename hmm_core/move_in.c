@@ -24,6 +24,7 @@ static void take_frame(struct hmmc_batch *batch, unsigned int i, struct page *fr
 
 	/* Not page_folio(): a free frame may still look like a tail of the large one it was. */
 	zone_device_folio_init((struct folio *)page, &block->pgmap, 0);
+	page->zone_device_data = batch->account;
 	batch->nr_spent++;
 	batch->dst[i] = migrate_pfn(pfn);
 	if (from)
@@ -39,6 +40,7 @@ static void take_chunk(struct hmmc_batch *batch, unsigned int i, struct page *fr
 	u64 offset = hmmc_block_offset(block, batch->pfns[0]);
 
 	zone_device_folio_init((struct folio *)page, &block->pgmap, HMMC_WINDOW_ORDER);
+	page->zone_device_data = batch->account;
 	batch->nr_spent = HMMC_WINDOW_PAGES;
 	batch->dst[i] = migrate_pfn(batch->pfns[0]) | MIGRATE_PFN_COMPOUND;
 	if (from)
@@ -170,42 +172,45 @@ static unsigned int move_vma_in(struct hmmc_batch *batch, struct hmmc_move *move
 }
 
 /* What a process may not hold, it gets as everybody does. */
-static unsigned long reserve_chunk(struct hmmc_batch *batch, struct hmmc_account *account)
+static unsigned long reserve_chunk(struct hmmc_batch *batch, enum hmmc_hold hold)
 {
-	unsigned long pfn = hmmc_pool_reserve_chunk(batch->pool, account);
+	unsigned long pfn = hmmc_pool_reserve_chunk(batch->account, hold);
 
-	if (pfn || !account)
+	if (pfn || hold == HMMC_MIXED)
 		return pfn;
-	pfn = hmmc_pool_reserve_chunk(batch->pool, NULL);
+	pfn = hmmc_pool_reserve_chunk(batch->account, HMMC_MIXED);
 	if (pfn)
-		hmmc_account_refuse(account, HMMC_WINDOW_PAGES);
+		hmmc_account_refuse(batch->account, HMMC_WINDOW_PAGES);
 	return pfn;
 }
 
-static unsigned int reserve_small(struct hmmc_batch *batch, struct hmmc_account *account)
+static unsigned int reserve_small(struct hmmc_batch *batch, enum hmmc_hold hold)
 {
-	unsigned int nr = hmmc_pool_reserve(batch->pool, account, batch->pfns, batch->nr_pages);
+	unsigned int nr = hmmc_pool_reserve(batch->account, hold, batch->pfns, batch->nr_pages);
 	unsigned int more;
 
-	if (nr == batch->nr_pages || !account)
+	if (nr == batch->nr_pages || hold == HMMC_MIXED)
 		return nr;
-	more = hmmc_pool_reserve(batch->pool, NULL, batch->pfns + nr, batch->nr_pages - nr);
-	hmmc_account_refuse(account, more);
+	more = hmmc_pool_reserve(batch->account, HMMC_MIXED, batch->pfns + nr,
+				 batch->nr_pages - nr);
+	hmmc_account_refuse(batch->account, more);
 	return nr + more;
 }
 
 static void reserve_frames(struct hmmc_batch *batch, struct hmmc_move *move)
 {
+	enum hmmc_hold hold = move->flags & HMMC_MOVE_HOLD ? HMMC_HELD : HMMC_MIXED;
 	unsigned long pfn = 0;
 
+	batch->account = move->account;
 	if (READ_ONCE(batch->pool->asleep))
 		return;
 	if ((move->flags & HMMC_MOVE_THP) && batch->nr_pages == HMMC_WINDOW_PAGES &&
 	    !hmmc_inject("chunk"))
-		pfn = reserve_chunk(batch, move->account);
+		pfn = reserve_chunk(batch, hold);
 	if (!pfn) {
 		if (!hmmc_inject("frames"))
-			batch->nr_spare = reserve_small(batch, move->account);
+			batch->nr_spare = reserve_small(batch, hold);
 		return;
 	}
 	batch->whole_chunk = true;
@@ -221,10 +226,10 @@ static void release_frames(struct hmmc_batch *batch)
 	if (!nr)
 		return;
 	if (batch->whole_chunk)
-		hmmc_pool_free(hmmc_block_of(pfn_to_page(batch->pfns[0])),
+		hmmc_pool_free(hmmc_block_of(pfn_to_page(batch->pfns[0])), batch->account,
 			       batch->pfns[0] + batch->nr_spent, nr);
 	else
-		hmmc_pool_release(batch->pool, batch->pfns + batch->nr_spent, nr);
+		hmmc_pool_release(batch->account, batch->pfns + batch->nr_spent, nr);
 }
 
 static int lock_for_in(const struct hmmc_move *move)

@@ -15,6 +15,9 @@
 #include "logic/victim.h"
 #include "pool.h"
 
+/* How many open chunks of others to pass, looking for one's own. */
+#define MAX_SEEK	8
+
 static struct hmmc_block *first_block(struct hmmc_pool *pool)
 {
 	return list_first_entry(&pool->blocks, struct hmmc_block, link);
@@ -254,67 +257,137 @@ static bool refill_empty(struct hmmc_pool *pool)
 	return false;
 }
 
-/* An empty chunk for @account, which may be NULL, if it may have one. */
-static struct hmmc_chunk *find_empty(struct hmmc_pool *pool, struct hmmc_account *account)
+/* An empty chunk for @account, if it may have one. */
+static struct hmmc_chunk *find_empty(struct hmmc_account *account, enum hmmc_hold hold)
 {
+	struct hmmc_pool *pool = account->pool;
+
 	lockdep_assert_held(&pool->lock);
 
-	if (account && !hmmc_account_may_grow(account))
+	if (hold == HMMC_HELD && !hmmc_account_may_grow(account))
 		return NULL;
 	return list_first_entry_or_null(&pool->empty, struct hmmc_chunk, link);
 }
 
+/*
+ * A chunk with free frames. One that the same process took, if that is not far to
+ * seek: what it evicts to keep to its limit is then its own.
+ */
+static struct hmmc_chunk *find_open(struct hmmc_account *account, enum hmmc_hold hold)
+{
+	struct hmmc_pool *pool = account->pool;
+	struct hmmc_chunk *chunk;
+	unsigned int seen = 0;
+
+	if (hold == HMMC_HELD)
+		return list_first_entry_or_null(&account->open, struct hmmc_chunk, link);
+	list_for_each_entry(chunk, &pool->open, link) {
+		if (chunk->taker == account)
+			return chunk;
+		if (++seen == MAX_SEEK)
+			break;
+	}
+	return NULL;
+}
+
 /* Where to take the next of @nr frames. */
-static struct hmmc_chunk *find_chunk(struct hmmc_pool *pool, struct hmmc_account *account,
+static struct hmmc_chunk *find_chunk(struct hmmc_account *account, enum hmmc_hold hold,
 				     unsigned int nr)
 {
-	struct list_head *open = account ? &account->open : &pool->open;
-	struct hmmc_chunk *empty = find_empty(pool, account);
+	struct hmmc_chunk *empty = find_empty(account, hold);
+	struct hmmc_chunk *open = find_open(account, hold);
 
 	/* A large request is better off with a chunk of its own. */
-	if (!list_empty(open) && (nr < HMMC_WINDOW_PAGES || !empty))
-		return list_first_entry(open, struct hmmc_chunk, link);
-	if (empty && account)
-		chunk_hold(pool, empty, account);
+	if (open && (nr < HMMC_WINDOW_PAGES || !empty))
+		return open;
+	if (empty && hold == HMMC_HELD)
+		chunk_hold(account->pool, empty, account);
 	return empty;
 }
 
-unsigned int hmmc_pool_reserve(struct hmmc_pool *pool, struct hmmc_account *account,
+/* Whether it is of use to look for more empty chunks. */
+static bool may_grow(struct hmmc_account *account, enum hmmc_hold hold)
+{
+	return hold == HMMC_MIXED || hmmc_account_may_grow(account);
+}
+
+static unsigned int reserve_in(struct hmmc_account *account, struct hmmc_chunk *chunk,
 			       unsigned long *pfns, unsigned int nr)
 {
-	unsigned int taken = 0;
-	unsigned long flags;
-	bool may_grow;
+	struct hmmc_pool *pool = account->pool;
+	unsigned int taken;
 
-	do {
-		spin_lock_irqsave(&pool->lock, flags);
-		while (taken < nr) {
-			struct hmmc_chunk *chunk = find_chunk(pool, account, nr - taken);
-
-			if (!chunk)
-				break;
-			taken += chunk_take(pool, chunk, pfns + taken, nr - taken);
-			chunk_refile(pool, chunk);
-		}
-		may_grow = !account || hmmc_account_may_grow(account);
-		spin_unlock_irqrestore(&pool->lock, flags);
-	} while (taken < nr && may_grow && refill_empty(pool));
-
+	if (is_unused(pool, chunk))
+		chunk->taker = account;
+	taken = chunk_take(pool, chunk, pfns, nr);
+	account->nr_frames += taken;
+	chunk_refile(pool, chunk);
 	return taken;
 }
 
-unsigned long hmmc_pool_reserve_chunk(struct hmmc_pool *pool, struct hmmc_account *account)
+/* Frames among those of others, where there are no others left. */
+static unsigned int reserve_anywhere(struct hmmc_account *account, unsigned long *pfns,
+				     unsigned int nr)
 {
-	struct hmmc_chunk *chunk;
+	struct hmmc_pool *pool = account->pool;
+	unsigned int taken = 0;
+
+	guard(spinlock_irqsave)(&pool->lock);
+	nr = min(nr, hmmc_account_room(account));
+	while (taken < nr && !list_empty(&pool->open))
+		taken += reserve_in(account,
+				    list_first_entry(&pool->open, struct hmmc_chunk, link),
+				    pfns + taken, nr - taken);
+	return taken;
+}
+
+unsigned int hmmc_pool_reserve(struct hmmc_account *account, enum hmmc_hold hold,
+			       unsigned long *pfns, unsigned int nr)
+{
+	struct hmmc_pool *pool = account->pool;
+	unsigned int taken = 0;
 	unsigned long flags;
-	bool may_grow;
+	unsigned int may;
+	bool more;
 
 	do {
 		spin_lock_irqsave(&pool->lock, flags);
-		chunk = find_empty(pool, account);
+		may = taken + min(nr - taken, hmmc_account_room(account));
+		while (taken < may) {
+			struct hmmc_chunk *chunk = find_chunk(account, hold, may - taken);
+
+			if (!chunk)
+				break;
+			taken += reserve_in(account, chunk, pfns + taken, may - taken);
+		}
+		more = may_grow(account, hold);
+		spin_unlock_irqrestore(&pool->lock, flags);
+	} while (taken < may && more && refill_empty(pool));
+
+	if (taken < may && hold == HMMC_MIXED)
+		taken += reserve_anywhere(account, pfns + taken, may - taken);
+	return taken;
+}
+
+unsigned long hmmc_pool_reserve_chunk(struct hmmc_account *account, enum hmmc_hold hold)
+{
+	struct hmmc_pool *pool = account->pool;
+	struct hmmc_chunk *chunk;
+	unsigned long flags;
+	bool more;
+
+	do {
+		spin_lock_irqsave(&pool->lock, flags);
+		if (hmmc_account_room(account) < HMMC_WINDOW_PAGES) {
+			spin_unlock_irqrestore(&pool->lock, flags);
+			return 0;
+		}
+		chunk = find_empty(account, hold);
 		if (chunk) {
-			if (account)
+			if (hold == HMMC_HELD)
 				chunk_hold(pool, chunk, account);
+			chunk->taker = account;
+			account->nr_frames += HMMC_WINDOW_PAGES;
 			bitmap_fill(chunk->used, HMMC_WINDOW_PAGES);
 			chunk_use(pool, chunk, HMMC_WINDOW_PAGES);
 			chunk->huge = true;
@@ -323,9 +396,9 @@ unsigned long hmmc_pool_reserve_chunk(struct hmmc_pool *pool, struct hmmc_accoun
 			spin_unlock_irqrestore(&pool->lock, flags);
 			return hmmc_chunk_first_pfn(chunk);
 		}
-		may_grow = !account || hmmc_account_may_grow(account);
+		more = may_grow(account, hold);
 		spin_unlock_irqrestore(&pool->lock, flags);
-	} while (may_grow && refill_empty(pool));
+	} while (more && refill_empty(pool));
 
 	return 0;
 }
@@ -367,7 +440,8 @@ static void chunk_give(struct hmmc_pool *pool, struct hmmc_chunk *chunk,
 	chunk_refile(pool, chunk);
 }
 
-void hmmc_pool_free(struct hmmc_block *block, unsigned long pfn, unsigned int nr)
+void hmmc_pool_free(struct hmmc_block *block, struct hmmc_account *account, unsigned long pfn,
+		    unsigned int nr)
 {
 	struct hmmc_chunk *chunk = hmmc_block_chunk(block, pfn);
 	struct hmmc_pool *pool = block->pool;
@@ -375,6 +449,8 @@ void hmmc_pool_free(struct hmmc_block *block, unsigned long pfn, unsigned int nr
 
 	spin_lock_irqsave(&pool->lock, flags);
 	chunk_give(pool, chunk, pfn - hmmc_chunk_first_pfn(chunk), nr);
+	if (account)
+		hmmc_account_uncharge(account, nr);
 	spin_unlock_irqrestore(&pool->lock, flags);
 }
 
@@ -409,7 +485,7 @@ void hmmc_pool_take_back(struct page *head)
 	}
 }
 
-void hmmc_pool_release(struct hmmc_pool *pool, const unsigned long *pfns, unsigned int nr)
+void hmmc_pool_release(struct hmmc_account *account, const unsigned long *pfns, unsigned int nr)
 {
 	unsigned int i, len;
 
@@ -421,7 +497,7 @@ void hmmc_pool_release(struct hmmc_pool *pool, const unsigned long *pfns, unsign
 			if (hmmc_block_chunk(block, pfns[i + len]) != chunk)
 				break;
 		}
-		hmmc_pool_free(block, pfns[i], len);
+		hmmc_pool_free(block, account, pfns[i], len);
 	}
 }
 
@@ -522,10 +598,19 @@ u64 hmmc_pool_nr_free(struct hmmc_pool *pool)
 	return nr_free(pool);
 }
 
+bool hmmc_pool_has_room(struct hmmc_account *account, u64 nr)
+{
+	struct hmmc_pool *pool = account->pool;
+
+	guard(spinlock_irqsave)(&pool->lock);
+	return nr_free(pool) >= nr && hmmc_account_room(account) >= nr;
+}
+
 static enum hmmc_victim_verdict judge(struct hmmc_pool *pool, struct hmmc_chunk *chunk,
 				      bool referenced, const struct hmmc_eviction *eviction)
 {
 	struct hmmc_victim facts = {
+		.other = eviction->account && chunk->taker != eviction->account,
 		.referenced = referenced,
 		.closed = chunk->state == HMMC_CHUNK_CLOSED || is_unused(pool, chunk),
 		.held = chunk->holder && eviction->mode < HMMC_EVICT_STUBBORN,
@@ -632,6 +717,7 @@ void hmmc_pool_let_go(struct hmmc_account *account)
 struct hmmc_frames {
 	struct hmmc_pool *pool;
 	struct hmmc_block *block;
+	struct hmmc_account *account;	/* charged for them, or NULL */
 	struct list_head buddies;
 	u64 offset;
 	u64 size;
@@ -685,7 +771,47 @@ static int pin(struct hmmc_frames *frames)
 	return 0;
 }
 
-struct hmmc_frames *hmmc_frames_pin(struct hmmc_device *device, u64 size)
+/* Whole chunks, whatever the size. */
+static u64 nr_frames_of(const struct hmmc_frames *frames)
+{
+	return ALIGN(frames->size, HMMC_WINDOW_SIZE) >> PAGE_SHIFT;
+}
+
+/*
+ * Make as much room as it takes. Each turn empties at least a chunk, so this ends;
+ * contiguous room may need more than the size in all.
+ */
+static int pin_evicting(struct hmmc_frames *frames)
+{
+	struct hmmc_pool *pool = frames->pool;
+	int ret;
+
+	while ((ret = pin(frames)) == -ENOSPC) {
+		if (fatal_signal_pending(current) ||
+		    !hmmc_evict(pool, hmmc_pool_nr_free(pool) + HMMC_WINDOW_PAGES,
+				HMMC_EVICT_REQUEST))
+			break;
+	}
+	return ret;
+}
+
+static int pin_charged(struct hmmc_frames *frames)
+{
+	int ret;
+
+	if (!frames->account)
+		return pin_evicting(frames);
+	ret = hmmc_account_pin(frames->account, nr_frames_of(frames));
+	if (ret)
+		return ret;
+	ret = pin_evicting(frames);
+	if (ret)
+		hmmc_account_unpin(frames->account, nr_frames_of(frames));
+	return ret;
+}
+
+struct hmmc_frames *hmmc_frames_pin(struct hmmc_device *device, struct hmmc_attach *attach,
+				    u64 size)
 {
 	struct hmmc_pool *pool = device->pool;
 	struct hmmc_frames *frames;
@@ -704,19 +830,11 @@ struct hmmc_frames *hmmc_frames_pin(struct hmmc_device *device, u64 size)
 		goto out_exit;
 	frames->pool = pool;
 	frames->block = first_block(pool);
+	frames->account = attach ? hmmc_attach_account(attach) : NULL;
 	frames->size = size;
 	INIT_LIST_HEAD(&frames->buddies);
 
-	/*
-	 * Make as much room as it takes. Each turn empties at least a chunk, so
-	 * this ends; contiguous room may need more than @size in all.
-	 */
-	while ((ret = pin(frames)) == -ENOSPC) {
-		if (fatal_signal_pending(current) ||
-		    !hmmc_evict(pool, hmmc_pool_nr_free(pool) + HMMC_WINDOW_PAGES,
-				HMMC_EVICT_REQUEST))
-			break;
-	}
+	ret = pin_charged(frames);
 	if (ret)
 		kfree(frames);
 out_exit:
@@ -753,10 +871,12 @@ void hmmc_frames_unpin(struct hmmc_frames *frames)
 		gpu_buddy_free_list(&frames->block->buddy, &frames->buddies, 0);
 		isolate_bad(frames);
 		scoped_guard(spinlock_irqsave, &pool->lock) {
-			pool->nr_pinned -= ALIGN(frames->size, HMMC_WINDOW_SIZE) >> PAGE_SHIFT;
+			pool->nr_pinned -= nr_frames_of(frames);
 			hmmc_pool_tell_room(pool);
 		}
 	}
+	if (frames->account)
+		hmmc_account_unpin(frames->account, nr_frames_of(frames));
 	kfree(frames);
 }
 EXPORT_SYMBOL_GPL(hmmc_frames_unpin);

@@ -74,6 +74,8 @@ struct hmmc_chunk {
 	unsigned int nr_cpu_faults;
 	/* Whose pinned frames are here, and nobody else's; or NULL. */
 	struct hmmc_account *holder;
+	/* Who took the first frame. A hint, only to be compared: it may be gone. */
+	const struct hmmc_account *taker;
 	/* On pool->empty, pool->open or holder->open. */
 	struct list_head link;
 	/* On pool->active or pool->inactive from the first frame to the last. */
@@ -119,10 +121,12 @@ enum hmmc_evict_mode {
  * struct hmmc_eviction - what an eviction respects
  * @mode: see there
  * @residence: jiffies for which a chunk is left where it is
+ * @account: only what that took, if it is not NULL
  */
 struct hmmc_eviction {
 	enum hmmc_evict_mode mode;
 	unsigned long residence;
+	const struct hmmc_account *account;
 };
 
 /* Counters of a pool, in the order of struct hmmc_device_stats. */
@@ -137,6 +141,7 @@ enum hmmc_pool_count {
 	HMMC_POOL_EVICTED_CHUNKS,
 	HMMC_POOL_EVICT_FAILED,
 	HMMC_POOL_RESERVE_TAKEN,
+	HMMC_POOL_LIMIT_EVICTED,
 	HMMC_POOL_NR_COUNTS,
 };
 
@@ -220,17 +225,26 @@ static inline void hmmc_pool_count(struct hmmc_pool *pool, enum hmmc_pool_count 
  * the last folio_put(), which ends in hmmc_pool_free().
  */
 
-/*
- * Take up to @nr frames, contiguous where it is easy; with @account, which may be
- * NULL, only such as it may hold. Return: how many.
+/**
+ * enum hmmc_hold - whose frames a chunk may have
+ * @HMMC_MIXED: those of anybody
+ * @HMMC_HELD: those that its holder pins
  */
-unsigned int hmmc_pool_reserve(struct hmmc_pool *pool, struct hmmc_account *account,
+enum hmmc_hold { HMMC_MIXED = 0, HMMC_HELD };
+
+/*
+ * Take up to @nr frames, contiguous where it is easy, and charge @account. HELD:
+ * only such as it may hold. Return: how many.
+ */
+unsigned int hmmc_pool_reserve(struct hmmc_account *account, enum hmmc_hold hold,
 			       unsigned long *pfns, unsigned int nr);
 /* Take a whole chunk. Return: its first PFN, or 0. */
-unsigned long hmmc_pool_reserve_chunk(struct hmmc_pool *pool, struct hmmc_account *account);
-void hmmc_pool_release(struct hmmc_pool *pool, const unsigned long *pfns, unsigned int nr);
-/* Frames of one chunk come back. Any context. */
-void hmmc_pool_free(struct hmmc_block *block, unsigned long pfn, unsigned int nr);
+unsigned long hmmc_pool_reserve_chunk(struct hmmc_account *account, enum hmmc_hold hold);
+/* Reserved frames of @account come back. */
+void hmmc_pool_release(struct hmmc_account *account, const unsigned long *pfns, unsigned int nr);
+/* Frames of one chunk come back, all of @account, or NULL: of nobody. Any context. */
+void hmmc_pool_free(struct hmmc_block *block, struct hmmc_account *account, unsigned long pfn,
+		    unsigned int nr);
 /*
  * A CPU fault holds the large folio of @head by its lock and a reference, which
  * keeps core mm from splitting it. Lend the reference: whatever becomes of the
@@ -259,6 +273,8 @@ void hmmc_pool_touch(struct hmmc_pool *pool, u64 offset);
 void hmmc_pool_accessed(struct hmmc_pool *pool, u64 offset);
 /* Frames that are neither used nor pinned nor bad, nor kept for somebody. */
 u64 hmmc_pool_nr_free(struct hmmc_pool *pool);
+/* Whether there are @nr of them, and @account may have as many. */
+bool hmmc_pool_has_room(struct hmmc_account *account, u64 nr);
 /* So many free frames are much room: more than a fault makes for itself. */
 static inline u64 hmmc_pool_much(const struct hmmc_pool *pool)
 {
@@ -282,14 +298,18 @@ void hmmc_pool_let_go(struct hmmc_account *account);
 /* ---- account.c: limits --------------------------------------------------- */
 
 /**
- * struct hmmc_account - what a process holds of a device
+ * struct hmmc_account - what a process has, and what it holds, of a device
  *
- * Guarded by pool->lock.
+ * Lives as long as it has users or frames. Guarded by pool->lock.
  */
 struct hmmc_account {
 	struct hmmc_pool *pool;
 	unsigned int nr_users;		/* attaches */
-	u64 nr_chunks;
+	u64 nr_frames;			/* charged, with those of @nr_pinned */
+	u64 nr_pinned;			/* of struct hmmc_frames */
+	u64 max_frames;			/* its own limit, or U64_MAX */
+	bool turned_away;		/* for lack of room under its limit: see room.c */
+	u64 nr_chunks;			/* it holds */
 	u64 nr_refused;			/* pages that went into ordinary frames instead */
 	struct list_head open;		/* its chunks with free frames */
 };
@@ -297,6 +317,19 @@ struct hmmc_account {
 /* Under pool->lock: whether it may hold one chunk more. */
 bool hmmc_account_may_grow(const struct hmmc_account *account);
 void hmmc_account_refuse(struct hmmc_account *account, unsigned int nr);
+/* Under pool->lock: how many frames it may have, and how many more it may. */
+u64 hmmc_account_max(const struct hmmc_account *account);
+u64 hmmc_account_room(const struct hmmc_account *account);
+/* Under pool->lock: a number of frames comes back. @account may be gone then. */
+void hmmc_account_uncharge(struct hmmc_account *account, u64 nr);
+/*
+ * Charge for frames that are to be pinned, evicting what else the process has.
+ * Return: 0, or -ENOSPC: they would be more than its limit.
+ */
+int hmmc_account_pin(struct hmmc_account *account, u64 nr);
+void hmmc_account_unpin(struct hmmc_account *account, u64 nr);
+/* Under pool->lock: views of it were turned away. Return: false: not by its limit. */
+bool hmmc_account_turn_away(struct hmmc_account *account);
 
 /* ---- reserve.c: system pages --------------------------------------------- */
 
@@ -375,6 +408,7 @@ struct hmmc_scratch {
 #define HMMC_MOVE_POPULATE	BIT(0)	/* fill holes */
 #define HMMC_MOVE_THP		BIT(1)	/* in: as 2 MiB folios where that is possible */
 #define HMMC_MOVE_TRYLOCK	BIT(2)	/* do not wait for mmap_lock */
+#define HMMC_MOVE_HOLD		BIT(3)	/* in: the account holds the frames */
 
 /**
  * struct hmmc_move - move the pages of a span that lies in one window
@@ -382,7 +416,7 @@ struct hmmc_scratch {
  * @mm: the address space, held by mmget()
  * @span: page aligned
  * @only: an address in it: move nothing outside the VMA of that; or 0
- * @account: in: who holds the frames, or NULL
+ * @account: in: who is charged for the frames
  * @flags: HMMC_MOVE_*
  * @results: enum hmmc_result per page, or NULL; BUSY stands for "stayed, ask core mm why"
  * @nr_moved: returned
@@ -461,6 +495,8 @@ vm_fault_t hmmc_migrate_to_ram(struct vm_fault *vmf);
 
 /* Evict until @nr frames are free or nothing moves. Return: frames moved. */
 u64 hmmc_evict(struct hmmc_pool *pool, u64 nr, enum hmmc_evict_mode mode);
+/* The same with what @account took, until it may have @nr frames more. */
+u64 hmmc_evict_own(struct hmmc_account *account, u64 nr, enum hmmc_evict_mode mode);
 /*
  * Evict until no frame is used, or until @end, in jiffies, has passed. Nobody
  * reserves frames any more. Return: 0, or -EBUSY.

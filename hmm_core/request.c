@@ -207,8 +207,9 @@ static int move_window(struct request *request, struct hmmc_window *window,
 		.pool = attach->device->pool,
 		.mm = attach->mirror->mm,
 		.span = *span,
-		.account = wishes.pin ? attach->account : NULL,
-		.flags = migrate->flags & HMMC_MIGRATE_POPULATE ? HMMC_MOVE_POPULATE : 0,
+		.account = attach->account,
+		.flags = (migrate->flags & HMMC_MIGRATE_POPULATE ? HMMC_MOVE_POPULATE : 0) |
+			 (wishes.pin ? HMMC_MOVE_HOLD : 0),
 	};
 	int ret = 0;
 

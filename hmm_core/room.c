@@ -20,6 +20,9 @@
  *
  * Requests and memory that was advised to be in the device are not held back.
  *
+ * A process may have a limit of its own. At that it pays for itself: what it took
+ * goes before what others have.
+ *
  * Locks: pool->lock guards pool->pace and pool->turned_away, device->attaches_lock
  * the sampling.
  */
@@ -98,12 +101,20 @@ static unsigned int move_size(const struct hmmc_move *move)
 	return (move->span.end - move->span.start) >> PAGE_SHIFT;
 }
 
-int hmmc_migrate_in(struct hmmc_attach *attach, struct hmmc_move *move)
+/* Under the limit of the process, and in the pool. */
+static void make_room(const struct hmmc_move *move, enum hmmc_evict_mode mode)
 {
 	unsigned int nr = move_size(move);
 
-	if (hmmc_pool_nr_free(move->pool) < nr)
-		hmmc_room_make(move->pool, nr, HMMC_EVICT_REQUEST);
+	sample(move->pool);
+	hmmc_evict_own(move->account, nr, mode);
+	hmmc_evict(move->pool, nr, mode);
+}
+
+int hmmc_migrate_in(struct hmmc_attach *attach, struct hmmc_move *move)
+{
+	if (!hmmc_pool_has_room(move->account, move_size(move)))
+		make_room(move, HMMC_EVICT_REQUEST);
 	return migrate(attach, move);
 }
 
@@ -129,6 +140,9 @@ static void turn_away(struct hmmc_attach *attach, struct hmmc_pool *pool, struct
 	WRITE_ONCE(view->turned_away, true);
 	/* After that of the view: readmit() clears them in the other order. */
 	guard(spinlock_irqsave)(&pool->lock);
+	/* Room elsewhere is of no use to a process at its limit. */
+	if (hmmc_account_turn_away(attach->account))
+		return;
 	pool->turned_away = true;
 	if (attach->device->ops->sample)
 		queue_delayed_work(system_dfl_wq, &pool->room, SETTLE_PERIOD);
@@ -144,7 +158,7 @@ static int evict_and_migrate(struct hmmc_attach *attach, struct hmmc_move *move)
 
 	if (!may_evict(pool, start))
 		return -ENOSPC;
-	hmmc_room_make(pool, move_size(move), HMMC_EVICT_FAULT);
+	make_room(move, HMMC_EVICT_FAULT);
 	ret = migrate(attach, move);
 	has_evicted(pool, start);
 	return ret;
@@ -166,11 +180,26 @@ int hmmc_migrate_in_paced(struct hmmc_attach *attach, struct hmmc_move *move,
 
 	if (attach->device->ops->sample && nr_free < nr + high_mark(pool) / 2)
 		queue_delayed_work(system_dfl_wq, &pool->room, WORK_DELAY);
-	ret = nr_free < nr ? evict_and_migrate(attach, move) : migrate(attach, move);
+	if (hmmc_pool_has_room(move->account, nr))
+		ret = migrate(attach, move);
+	else
+		ret = evict_and_migrate(attach, move);
 	if (ret == -ENOSPC)
 		turn_away(attach, pool, view);
 	return ret;
 }
+
+int hmmc_attach_limit(struct hmmc_attach *attach, u64 size)
+{
+	int idx = hmmc_device_enter(attach->device);
+
+	if (idx < 0)
+		return idx;
+	hmmc_account_limit(attach->account, size == U64_MAX ? U64_MAX : size >> PAGE_SHIFT);
+	hmmc_device_exit(attach->device, idx);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(hmmc_attach_limit);
 
 /* ---- The worker ---------------------------------------------------------- */
 
@@ -193,6 +222,12 @@ static bool is_time_to_settle(struct hmmc_pool *pool)
 	return true;
 }
 
+static bool is_at_limit(struct hmmc_attach *attach)
+{
+	guard(spinlock_irqsave)(&attach->device->pool->lock);
+	return attach->account->turned_away;
+}
+
 /* Give those who were turned away another chance. */
 static void readmit(struct hmmc_pool *pool, bool settle)
 {
@@ -208,8 +243,10 @@ static void readmit(struct hmmc_pool *pool, bool settle)
 	scoped_guard(spinlock_irqsave, &pool->lock)
 		pool->turned_away = false;
 	scoped_guard(mutex, &device->attaches_lock) {
-		list_for_each_entry(attach, &device->attaches, link)
-			hmmc_attach_readmit(attach, &readmission);
+		list_for_each_entry(attach, &device->attaches, link) {
+			if (!is_at_limit(attach))
+				hmmc_attach_readmit(attach, &readmission);
+		}
 	}
 	if (readmission.nr_left) {
 		guard(spinlock_irqsave)(&pool->lock);

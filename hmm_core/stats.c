@@ -39,11 +39,14 @@ void hmmc_device_stats(struct hmmc_device *device, struct hmmc_device_stats *sta
 	stats->samples = READ_ONCE(pool->nr_samples);
 	stats->reserve = READ_ONCE(pool->reserve.nr);
 	stats->reserve_taken = atomic64_read(&pool->count[HMMC_POOL_RESERVE_TAKEN]);
+	stats->limit_evicted = atomic64_read(&pool->count[HMMC_POOL_LIMIT_EVICTED]);
 }
 EXPORT_SYMBOL_GPL(hmmc_device_stats);
 
 void hmmc_attach_stats(struct hmmc_attach *attach, struct hmmc_attach_stats *stats)
 {
+	struct hmmc_pool *pool = attach->device->pool;
+
 	stats->faults = atomic64_read(&attach->count[HMMC_ATTACH_FAULTS]);
 	stats->faults_failed = atomic64_read(&attach->count[HMMC_ATTACH_FAULTS_FAILED]);
 	stats->fault_retries = atomic64_read(&attach->count[HMMC_ATTACH_FAULT_RETRIES]);
@@ -55,9 +58,12 @@ void hmmc_attach_stats(struct hmmc_attach *attach, struct hmmc_attach_stats *sta
 	stats->exclusives = atomic64_read(&attach->count[HMMC_ATTACH_EXCLUSIVES]);
 	stats->turned_away = atomic64_read(&attach->count[HMMC_ATTACH_TURNED_AWAY]);
 	stats->windows = atomic_read(&attach->mirror->nr_windows);
-	scoped_guard(spinlock_irqsave, &attach->device->pool->lock) {
+	scoped_guard(spinlock_irqsave, &pool->lock) {
 		stats->vram_held = attach->account->nr_chunks << HMMC_WINDOW_SHIFT;
 		stats->pin_refused = attach->account->nr_refused;
+		stats->vram_used = attach->account->nr_frames << PAGE_SHIFT;
+		stats->vram_max = min(hmmc_account_max(attach->account), pool->nr_frames)
+				  << PAGE_SHIFT;
 	}
 }
 EXPORT_SYMBOL_GPL(hmmc_attach_stats);
@@ -85,6 +91,7 @@ static int device_show(struct seq_file *seq, void *unused)
 	seq_printf(seq, "samples %llu\n", stats.samples);
 	seq_printf(seq, "reserve %llu\n", stats.reserve);
 	seq_printf(seq, "reserve_taken %llu\n", stats.reserve_taken);
+	seq_printf(seq, "limit_evicted %llu\n", stats.limit_evicted);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(device);
@@ -107,6 +114,8 @@ static int attach_show(struct seq_file *seq, void *unused)
 	seq_printf(seq, "windows %llu\n", stats.windows);
 	seq_printf(seq, "vram_held %llu\n", stats.vram_held);
 	seq_printf(seq, "pin_refused %llu\n", stats.pin_refused);
+	seq_printf(seq, "vram_used %llu\n", stats.vram_used);
+	seq_printf(seq, "vram_max %llu\n", stats.vram_max);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(attach);

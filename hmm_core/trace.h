@@ -175,6 +175,24 @@ TRACE_EVENT(hmmc_evict,
 	    TP_printk("device=%s chunk=0x%llx asked=%u moved=%u",
 		      __get_str(device), __entry->offset, __entry->asked, __entry->moved));
 
+/* A process at its limit makes room among its own. In frames. */
+TRACE_EVENT(hmmc_limit,
+	    TP_PROTO(const char *device, u64 used, u64 max, u64 asked, u64 moved),
+	    TP_ARGS(device, used, max, asked, moved),
+	    TP_STRUCT__entry(__string(device, device)
+			     __field(u64, used)
+			     __field(u64, max)
+			     __field(u64, asked)
+			     __field(u64, moved)),
+	    TP_fast_assign(__assign_str(device);
+			   __entry->used = used;
+			   __entry->max = max;
+			   __entry->asked = asked;
+			   __entry->moved = moved;),
+	    TP_printk("device=%s used=%llu max=%llu asked=%llu moved=%llu",
+		      __get_str(device), __entry->used, __entry->max, __entry->asked,
+		      __entry->moved));
+
 #endif
 
 #undef TRACE_INCLUDE_PATH

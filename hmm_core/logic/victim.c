@@ -10,7 +10,7 @@
 
 enum hmmc_victim_verdict hmmc_victim_judge(const struct hmmc_victim *victim)
 {
-	if (victim->closed || victim->held || victim->young)
+	if (victim->other || victim->closed || victim->held || victim->young)
 		return HMMC_VICTIM_SKIP;
 	if (victim->referenced)
 		return HMMC_VICTIM_ACTIVATE;

@@ -9,12 +9,14 @@
 
 /**
  * struct hmmc_victim - what is known of a chunk at the head of the inactive list
+ * @other: not of the process whose memory is to go
  * @referenced: used since it came onto the list
  * @closed: somebody is evicting it already
  * @held: pinned by a process, and this eviction respects that
  * @young: it came a moment ago, and this eviction respects that
  */
 struct hmmc_victim {
+	bool other;
 	bool referenced;
 	bool closed;
 	bool held;
