@@ -313,6 +313,7 @@ void dummy_device_stats(struct dummy_device *device, struct drm_dummy_gpu_device
 		.jobs_done = atomic64_read(&device->nr_jobs_done),
 		.jobs_failed = atomic64_read(&device->nr_jobs_failed),
 		.vram_pinned = from.vram_held,
+		.limit_evicted = from.limit_evicted,
 	};
 }
 

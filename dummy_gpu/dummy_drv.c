@@ -126,6 +126,7 @@ ENTERED(dummy_memory_advise_ioctl)
 ENTERED(dummy_memory_migrate_ioctl)
 ENTERED(dummy_memory_snapshot_ioctl)
 ENTERED(dummy_memory_evict_ioctl)
+ENTERED(dummy_vm_limit_ioctl)
 
 #define IOCTL(id, func)	DRM_IOCTL_DEF_DRV(DUMMY_GPU_##id, func, DRM_RENDER_ALLOW)
 
@@ -145,6 +146,7 @@ static const struct drm_ioctl_desc ioctls[] = {
 	IOCTL(MIGRATE, entered_dummy_memory_migrate_ioctl),
 	IOCTL(SNAPSHOT, entered_dummy_memory_snapshot_ioctl),
 	IOCTL(EVICT, entered_dummy_memory_evict_ioctl),
+	IOCTL(VM_LIMIT, entered_dummy_vm_limit_ioctl),
 };
 
 /* ---- Files -------------------------------------------------------------- */

@@ -28,6 +28,7 @@
 #include "dummy_device.h"
 #include "dummy_gem.h"
 #include "dummy_validate.h"
+#include "dummy_vm.h"
 #include "hw/hw.h"
 
 #define KNOWN_FLAGS	(DRM_DUMMY_GPU_GEM_VRAM | DRM_DUMMY_GPU_GEM_NO_MMAP)
@@ -190,7 +191,21 @@ static const struct drm_gem_object_funcs vram_funcs = {
 	.vm_ops = &vram_vm_ops,
 };
 
-static struct hmmc_frames *pin_cleared(struct dummy_device *device, u64 size)
+/* They count against the limit of the process, which is known by its VM. */
+static struct hmmc_frames *pin_charged(struct dummy_device *device, struct drm_file *file,
+				       u64 size)
+{
+	struct dummy_vm *vm = dummy_vm_find_own(file);
+	struct hmmc_frames *frames;
+
+	frames = hmmc_frames_pin(device->hmmc, vm ? vm->attach : NULL, size);
+	if (vm)
+		dummy_vm_put(vm);
+	return frames;
+}
+
+static struct hmmc_frames *pin_cleared(struct dummy_device *device, struct drm_file *file,
+				       u64 size)
 {
 	struct hmmc_frames *frames;
 	int ret;
@@ -198,7 +213,7 @@ static struct hmmc_frames *pin_cleared(struct dummy_device *device, u64 size)
 	/* What has just been freed should not be missing. */
 	dummy_gem_flush(device);
 
-	frames = hmmc_frames_pin(device->hmmc, NULL, size);
+	frames = pin_charged(device, file, size);
 	if (IS_ERR(frames))
 		return frames;
 
@@ -210,7 +225,8 @@ static struct hmmc_frames *pin_cleared(struct dummy_device *device, u64 size)
 	return frames;
 }
 
-static struct drm_gem_object *vram_create(struct dummy_device *device, u64 size)
+static struct drm_gem_object *vram_create(struct dummy_device *device, struct drm_file *file,
+					  u64 size)
 {
 	struct dummy_gem *gem;
 
@@ -222,7 +238,7 @@ static struct drm_gem_object *vram_create(struct dummy_device *device, u64 size)
 	if (!gem)
 		return ERR_PTR(-ENOMEM);
 
-	gem->frames = pin_cleared(device, size);
+	gem->frames = pin_cleared(device, file, size);
 	if (IS_ERR(gem->frames)) {
 		int ret = PTR_ERR(gem->frames);
 
@@ -323,7 +339,7 @@ int dummy_gem_create_ioctl(struct drm_device *drm, void *data, struct drm_file *
 		return dummy_invalid(drm, "gem_create.size");
 
 	if (args->flags & DRM_DUMMY_GPU_GEM_VRAM)
-		obj = vram_create(device, args->size);
+		obj = vram_create(device, file, args->size);
 	else
 		obj = system_create(device, args->size);
 	if (IS_ERR(obj))

@@ -202,6 +202,22 @@ struct dummy_vm *dummy_vm_lookup_svm(struct drm_file *file, u32 id)
 	return vm;
 }
 
+struct dummy_vm *dummy_vm_find_own(struct drm_file *file)
+{
+	struct dummy_vm *vm;
+	unsigned long id;
+
+	xa_for_each(&to_dummy_file(file)->vms, id, vm) {
+		vm = dummy_vm_lookup(file, id);
+		if (IS_ERR(vm))
+			continue;
+		if (vm->is_svm)
+			return vm;
+		dummy_vm_put(vm);
+	}
+	return NULL;
+}
+
 /* ---- Statistics --------------------------------------------------------- */
 
 int dummy_vm_stats(struct drm_file *file, u32 id, struct drm_dummy_gpu_vm_stats *stats)
@@ -229,6 +245,8 @@ int dummy_vm_stats(struct drm_file *file, u32 id, struct drm_dummy_gpu_vm_stats 
 		.windows = from.windows,
 		.vram_pinned = from.vram_held,
 		.pin_refused = from.pin_refused,
+		.vram_used = from.vram_used,
+		.vram_max = from.vram_max,
 	};
 	return 0;
 }
@@ -255,6 +273,8 @@ void dummy_vm_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 			sum.pages_migrated += stats.pages_migrated;
 			sum.pages_mapped += stats.pages_mapped;
 			sum.pages_zapped += stats.pages_zapped;
+			/* That of a process, whichever VM is asked. */
+			sum.vram_used = max(sum.vram_used, stats.vram_used);
 		}
 		dummy_vm_put(vm);
 	}
@@ -263,6 +283,7 @@ void dummy_vm_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 	drm_printf(p, "dummy_gpu-svm-migrated:\t%llu KiB\n", to_kib(sum.pages_migrated));
 	drm_printf(p, "dummy_gpu-svm-mapped:\t%llu KiB\n",
 		   to_kib(sum.pages_mapped - sum.pages_zapped));
+	drm_printf(p, "dummy_gpu-svm-vram:\t%llu KiB\n", sum.vram_used >> 10);
 }
 
 /* ---- Ioctls ------------------------------------------------------------- */
@@ -289,6 +310,26 @@ int dummy_vm_create_ioctl(struct drm_device *drm, void *data, struct drm_file *f
 	if (ret)
 		dummy_vm_put(vm);
 	args->vm_id = vm->id;
+	dummy_vm_put(vm);
+	return ret;
+}
+
+int dummy_vm_limit_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct drm_dummy_gpu_vm_limit *args = data;
+	struct dummy_vm *vm;
+	int ret;
+
+	if (args->flags)
+		return dummy_invalid(drm, "vm_limit.flags");
+	if (args->vram != U64_MAX && !PAGE_ALIGNED(args->vram))
+		return dummy_invalid(drm, "vm_limit.vram");
+
+	vm = dummy_vm_lookup_svm(file, args->vm_id);
+	if (IS_ERR(vm))
+		return PTR_ERR(vm);
+
+	ret = hmmc_attach_limit(vm->attach, args->vram);
 	dummy_vm_put(vm);
 	return ret;
 }

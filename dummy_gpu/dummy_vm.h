@@ -48,6 +48,8 @@ struct dummy_vm {
 struct dummy_vm *dummy_vm_lookup(struct drm_file *file, u32 id);
 /* As dummy_vm_lookup(), and -EINVAL if it has no SVM. */
 struct dummy_vm *dummy_vm_lookup_svm(struct drm_file *file, u32 id);
+/* A VM of the file that mirrors this process, with a reference, or NULL. */
+struct dummy_vm *dummy_vm_find_own(struct drm_file *file);
 /* May sleep: the last reference detaches and frees. */
 void dummy_vm_put(struct dummy_vm *vm);
 void dummy_vm_put_all(struct dummy_file *file);
@@ -59,6 +61,7 @@ int dummy_vm_stats(struct drm_file *file, u32 id, struct drm_dummy_gpu_vm_stats 
 void dummy_vm_show_fdinfo(struct drm_printer *p, struct drm_file *file);
 
 int dummy_vm_create_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
+int dummy_vm_limit_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 int dummy_vm_destroy_ioctl(struct drm_device *drm, void *data, struct drm_file *file);
 
 #endif

@@ -955,12 +955,28 @@ TEST_F(hmm_uapi, evict_needs_cap_sys_admin_and_nothing_else_does)
 	EXPECT_EQ(self->size / page_size, pages_in(self->mem, self->size, IN_DEVICE));
 }
 
+TEST_F(hmm_uapi, vm_limit_refuses_bad_arguments)
+{
+	struct drm_dummy_gpu_vm_limit good = {
+		.vm_id = dummy_vm_id(self->gpu.vm),
+		.vram = ALL_ONES,
+	};
+
+	EXPECT_EQ(0, call(self->fd, DRM_IOCTL_DUMMY_GPU_VM_LIMIT, &good));
+	EXPECT_BAD(VM_LIMIT, good, vm_id, 0, ENOENT);
+	EXPECT_BAD(VM_LIMIT, good, vm_id, 99999, ENOENT);
+	EXPECT_BAD(VM_LIMIT, good, vm_id, dummy_vm_id(self->bo_vm), EINVAL);
+	EXPECT_BAD(VM_LIMIT, good, flags, 1, EINVAL);
+	EXPECT_BAD(VM_LIMIT, good, vram, 1, EINVAL);
+	EXPECT_BAD(VM_LIMIT, good, vram, ALL_ONES - 1, EINVAL);
+}
+
 TEST_F(hmm_uapi, unknown_ioctl_numbers_are_refused)
 {
 	uint64_t args[32] = { 0 };
 	unsigned int nr;
 
-	for (nr = DRM_DUMMY_GPU_EVICT + 1; nr < DRM_COMMAND_END - DRM_COMMAND_BASE; nr++)
+	for (nr = DRM_DUMMY_GPU_VM_LIMIT + 1; nr < DRM_COMMAND_END - DRM_COMMAND_BASE; nr++)
 		EXPECT_EQ(-EINVAL, call(self->fd, DRM_IOWR(DRM_COMMAND_BASE + nr, args), args));
 }
 
@@ -980,7 +996,7 @@ TEST_F(hmm_uapi, arguments_that_cannot_be_read_give_efault)
 {
 	unsigned int nr;
 
-	for (nr = DRM_DUMMY_GPU_QUERY; nr <= DRM_DUMMY_GPU_EVICT; nr++) {
+	for (nr = DRM_DUMMY_GPU_QUERY; nr <= DRM_DUMMY_GPU_VM_LIMIT; nr++) {
 		unsigned long request = DRM_IOWR(DRM_COMMAND_BASE + nr, uint64_t);
 
 		EXPECT_EQ(-EFAULT, call(self->fd, request, NULL));

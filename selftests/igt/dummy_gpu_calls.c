@@ -739,6 +739,15 @@ static void prepare_evict(struct dummy_client *client)
 	};
 }
 
+static void prepare_vm_limit(struct dummy_client *client)
+{
+	client->frame->args.vm_limit = (struct drm_dummy_gpu_vm_limit) {
+		.vm_id = client->svm,
+		/* So much that it limits nothing. */
+		.vram = -(uint64_t)client->page_size,
+	};
+}
+
 /* ---- The table ---------------------------------------------------------- */
 
 #define SVM	(DUMMY_CALL_SVM | DUMMY_CALL_NAMES)
@@ -796,6 +805,7 @@ const struct dummy_call dummy_calls[] = {
 	CALL("migrate-to-system", MIGRATE, SVM, migrate_to_system),
 	CALL("snapshot", SNAPSHOT, SVM, snapshot),
 	CALL("evict", EVICT, DUMMY_CALL_ROOT, evict),
+	CALL("vm-limit", VM_LIMIT, SVM, vm_limit),
 };
 
 const unsigned int dummy_nr_calls = ARRAY_SIZE(dummy_calls);

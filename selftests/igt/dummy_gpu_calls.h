@@ -60,6 +60,7 @@ union dummy_args {
 	struct drm_dummy_gpu_migrate migrate;
 	struct drm_dummy_gpu_snapshot snapshot;
 	struct drm_dummy_gpu_evict evict;
+	struct drm_dummy_gpu_vm_limit vm_limit;
 };
 
 /**

@@ -394,6 +394,9 @@ static const struct row rows[] = {
 	ROW("evict", "pad", ARG32(evict.pad), BITS(0), EINVAL),
 	ROW("evict", "empty-size", ARG64(evict.size), SET(0), EINVAL),
 	ROW("evict", "unaligned-size", ARG64(evict.size), ALIGNMENT(0), EINVAL),
+
+	ROW("vm-limit", "flags", ARG32(vm_limit.flags), BITS(0), EINVAL),
+	ROW("vm-limit", "unaligned-vram", ARG64(vm_limit.vram), ALIGNMENT(0), EINVAL),
 };
 
 /* ---- Checking a row ----------------------------------------------------- */
@@ -586,7 +589,7 @@ static void test_unknown_ioctls(int fd)
 {
 	unsigned int nr;
 
-	for (nr = DRM_DUMMY_GPU_EVICT + 1; nr < DRM_COMMAND_END - DRM_COMMAND_BASE; nr++) {
+	for (nr = DRM_DUMMY_GPU_VM_LIMIT + 1; nr < DRM_COMMAND_END - DRM_COMMAND_BASE; nr++) {
 		char args[64] = { 0 };
 
 		igt_assert_eq(igt_ioctl(fd, DRM_IOWR(DRM_COMMAND_BASE + nr, char[64]), args), -1);

@@ -36,6 +36,7 @@ static const struct {
 	COUNTER(jobs_done, "jobs that succeeded", 0),
 	COUNTER(jobs_failed, "jobs that failed", 0),
 	COUNTER(vram_pinned, "pinned by processes", 1),
+	COUNTER(limit_evicted, "pages evicted at a limit", 0),
 #undef COUNTER
 };
 

@@ -143,6 +143,12 @@ int dummy_vm_create(struct dummy_device *dev, uint32_t flags,
 /** dummy_vm_destroy() - destroy a VM; queues it still has stop working */
 int dummy_vm_destroy(struct dummy_vm *vm);
 
+/**
+ * dummy_vm_limit() - limit the device memory of this process
+ * @vram: bytes, UINT64_MAX for no limit; see struct drm_dummy_gpu_vm_limit
+ */
+int dummy_vm_limit(struct dummy_vm *vm, uint64_t vram);
+
 /** dummy_vm_id() - the driver's id of the VM */
 uint32_t dummy_vm_id(const struct dummy_vm *vm);
 

@@ -43,6 +43,16 @@ DUMMY_EXPORT int dummy_vm_destroy(struct dummy_vm *vm)
 	return ret;
 }
 
+DUMMY_EXPORT int dummy_vm_limit(struct dummy_vm *vm, uint64_t vram)
+{
+	struct drm_dummy_gpu_vm_limit limit = {
+		.vm_id = vm->id,
+		.vram = vram,
+	};
+
+	return device_ioctl(vm->dev->fd, DRM_IOCTL_DUMMY_GPU_VM_LIMIT, &limit);
+}
+
 DUMMY_EXPORT uint32_t dummy_vm_id(const struct dummy_vm *vm)
 {
 	return vm->id;

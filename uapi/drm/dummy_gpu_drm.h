@@ -89,6 +89,8 @@ enum drm_dummy_gpu_ioctl_id {
 	DRM_DUMMY_GPU_SNAPSHOT,
 	/** @DRM_DUMMY_GPU_EVICT: struct drm_dummy_gpu_evict */
 	DRM_DUMMY_GPU_EVICT,
+	/** @DRM_DUMMY_GPU_VM_LIMIT: struct drm_dummy_gpu_vm_limit */
+	DRM_DUMMY_GPU_VM_LIMIT,
 };
 
 /**
@@ -213,6 +215,8 @@ struct drm_dummy_gpu_device_stats {
 	__u64 jobs_failed;
 	/** @vram_pinned: bytes that processes pin now, in chunks of huge_size. */
 	__u64 vram_pinned;
+	/** @limit_evicted: pages that processes gave up to keep to their limits. */
+	__u64 limit_evicted;
 };
 
 /**
@@ -243,6 +247,13 @@ struct drm_dummy_gpu_vm_stats {
 	__u64 vram_pinned;
 	/** @pin_refused: pages that it moved there beyond a limit, so that they are not pinned. */
 	__u64 pin_refused;
+	/**
+	 * @vram_used: bytes of device memory that are charged to this process: what
+	 * moved there for any of its VMs, and its buffer objects in VRAM.
+	 */
+	__u64 vram_used;
+	/** @vram_max: bytes it may have, see struct drm_dummy_gpu_vm_limit; at most vram_total. */
+	__u64 vram_max;
 };
 
 #define DRM_DUMMY_GPU_VM_SVM		(1 << 0)	/* mirror the calling process */
@@ -271,6 +282,34 @@ struct drm_dummy_gpu_vm_destroy {
 	__u32 pad;
 };
 
+/**
+ * struct drm_dummy_gpu_vm_limit - limit the device memory of this process
+ *
+ * It is a limit of the process on this device, whichever of its VMs is named, and
+ * is gone with the last of them. It counts what moves to the device for one of the
+ * VMs, and buffer objects in VRAM, in chunks of huge_size, that a file with such a VM
+ * makes. Memory that is shared after fork() counts for who moved it there.
+ *
+ * At the limit a process pays for itself: what it has moved there goes home before
+ * anything of others. A device fault that finds no room is served from system
+ * memory, MIGRATE says FULL, and GEM_CREATE gives -ENOSPC. What is beyond a limit
+ * that is lowered goes home at once, as far as it can be moved.
+ *
+ * hmm_core's parameter process_percent limits all processes. The lower of the two
+ * holds; vm_stats.vram_max has it.
+ *
+ * -EINVAL: also a VM without SVM, and a @vram that is neither a multiple of
+ * page_size nor all ones.
+ */
+struct drm_dummy_gpu_vm_limit {
+	/** @vm_id: a VM with SVM. */
+	__u32 vm_id;
+	/** @flags: MBZ. */
+	__u32 flags;
+	/** @vram: bytes, 0 for none at all; all ones for no limit. */
+	__u64 vram;
+};
+
 #define DRM_DUMMY_GPU_GEM_VRAM		(1 << 0)	/* in device memory, contiguous */
 #define DRM_DUMMY_GPU_GEM_NO_MMAP	(1 << 1)	/* GEM_MMAP is refused */
 
@@ -278,7 +317,8 @@ struct drm_dummy_gpu_vm_destroy {
  * struct drm_dummy_gpu_gem_create - make a buffer object, filled with zeros
  *
  * -EINVAL: also a size of 2^63 or more.
- * -ENOSPC: no contiguous device memory, even after eviction.
+ * -ENOSPC: no contiguous device memory, even after eviction, or more than the limit
+ * of the process, see struct drm_dummy_gpu_vm_limit.
  */
 struct drm_dummy_gpu_gem_create {
 	/** @size: bytes, a multiple of page_size. */
@@ -701,7 +741,10 @@ enum drm_dummy_gpu_migrate_result {
 	DRM_DUMMY_GPU_MIGRATE_UNSUITABLE,
 	/** @DRM_DUMMY_GPU_MIGRATE_BUSY: pinned, locked or raced; may work later. */
 	DRM_DUMMY_GPU_MIGRATE_BUSY,
-	/** @DRM_DUMMY_GPU_MIGRATE_FULL: no device memory, even after eviction. */
+	/**
+	 * @DRM_DUMMY_GPU_MIGRATE_FULL: no device memory, even after eviction, or
+	 * none within the limit of the process.
+	 */
 	DRM_DUMMY_GPU_MIGRATE_FULL,
 	/** @DRM_DUMMY_GPU_MIGRATE_NO_MEMORY: no system memory. */
 	DRM_DUMMY_GPU_MIGRATE_NO_MEMORY,
@@ -861,6 +904,7 @@ enum {
 	DRM_IOCTL_DUMMY_GPU_MIGRATE = DRM_IOCTL_DUMMY_GPU(MIGRATE, migrate),
 	DRM_IOCTL_DUMMY_GPU_SNAPSHOT = DRM_IOCTL_DUMMY_GPU(SNAPSHOT, snapshot),
 	DRM_IOCTL_DUMMY_GPU_EVICT = DRM_IOCTL_DUMMY_GPU(EVICT, evict),
+	DRM_IOCTL_DUMMY_GPU_VM_LIMIT = DRM_IOCTL_DUMMY_GPU(VM_LIMIT, vm_limit),
 };
 
 #if defined(__cplusplus)
