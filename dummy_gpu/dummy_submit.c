@@ -26,6 +26,7 @@
 #include "dummy_queue.h"
 #include "dummy_submit.h"
 #include "dummy_validate.h"
+#include "dummy_vm.h"
 #include "hw/hw.h"
 
 /* ---- Checks ------------------------------------------------------------- */
@@ -255,6 +256,10 @@ static int submit_all(struct submit *submit, struct drm_dummy_gpu_submit *args)
 	ret = check_submit_on(submit->queue, args);
 	if (ret)
 		return ret;
+
+	/* For what the jobs before have brought to the device. */
+	if (submit->queue->vm->is_svm)
+		hmmc_attach_settle(submit->queue->vm->attach);
 
 	ret = submit_collect(submit, args);
 	if (ret)

@@ -45,6 +45,7 @@ struct hmmc_account *hmmc_account_create(struct hmmc_device *device)
 	account->pool = device->pool;
 	account->nr_users = 1;
 	account->max_frames = U64_MAX;
+	INIT_LIST_HEAD(&account->charges);
 	INIT_LIST_HEAD(&account->open);
 	return account;
 }
@@ -72,12 +73,14 @@ void hmmc_account_put(struct hmmc_account *account)
 	/* Frames that come back after the device has gone must not readmit anybody. */
 	account->turned_away = false;
 	hmmc_pool_let_go(account);
+	hmmc_dmem_uncharge(account);
 	free_unused(account);
 }
 
 /* ---- Limits -------------------------------------------------------------- */
 
-u64 hmmc_account_max(const struct hmmc_account *account)
+/* What it was limited to, apart from cgroups. */
+static u64 max_frames(const struct hmmc_account *account)
 {
 	unsigned int percent = READ_ONCE(process_percent);
 	u64 max = account->max_frames;
@@ -86,6 +89,15 @@ u64 hmmc_account_max(const struct hmmc_account *account)
 
 	if (unlikely(percent < 100))
 		max = min(max, div_u64(account->pool->nr_frames * percent, 100));
+	return max;
+}
+
+u64 hmmc_account_max(const struct hmmc_account *account)
+{
+	u64 max = max_frames(account);
+
+	if (unlikely(account->broke))
+		max = min(max, account->nr_paid + account->nr_pinned);
 	return max;
 }
 
@@ -104,8 +116,10 @@ static bool has_much_room(const struct hmmc_account *account)
 	return max && hmmc_account_room(account) >= min(max, max(max / 16, 4 * HMMC_WINDOW_PAGES));
 }
 
-static void tell_room(struct hmmc_account *account)
+void hmmc_account_tell_room(struct hmmc_account *account)
 {
+	lockdep_assert_held(&account->pool->lock);
+
 	if (!account->turned_away || !has_much_room(account))
 		return;
 	account->turned_away = false;
@@ -121,19 +135,22 @@ bool hmmc_account_turn_away(struct hmmc_account *account)
 	return account->turned_away;
 }
 
-void hmmc_account_uncharge(struct hmmc_account *account, u64 nr)
+void __hmmc_account_uncharged(struct hmmc_account *account)
 {
 	lockdep_assert_held(&account->pool->lock);
 
-	account->nr_frames -= nr;
-	tell_room(account);
+	/* Who is broke moves something else there for what it has paid. */
+	if (!account->broke || !account->nr_users)
+		hmmc_dmem_uncharge(account);
+	hmmc_account_tell_room(account);
 	free_unused(account);
 }
 
+/* Cgroups are charged for pinned frames one by one. */
 static bool try_charge(struct hmmc_account *account, u64 nr)
 {
 	guard(spinlock_irqsave)(&account->pool->lock);
-	if (hmmc_account_room(account) < nr)
+	if (account->nr_frames + nr > max_frames(account))
 		return false;
 	account->nr_frames += nr;
 	account->nr_pinned += nr;
@@ -160,7 +177,7 @@ void hmmc_account_limit(struct hmmc_account *account, u64 max)
 {
 	scoped_guard(spinlock_irqsave, &account->pool->lock) {
 		account->max_frames = max;
-		tell_room(account);
+		hmmc_account_tell_room(account);
 	}
 	hmmc_evict_own(account, 0, HMMC_EVICT_REQUEST);
 }

@@ -85,6 +85,9 @@ struct hmmc_device *hmmc_device_create(const struct hmmc_device_desc *desc)
 	}
 	device->pool = pool;
 	hmmc_room_init(pool);
+	ret = hmmc_dmem_add_pool(pool, device->name);
+	if (ret)
+		goto err_pool;
 
 	scoped_guard(mutex, &devices_lock) {
 		/* Never reused, so that advice for a device of old fits none that is new. */
@@ -94,6 +97,8 @@ struct hmmc_device *hmmc_device_create(const struct hmmc_device_desc *desc)
 	hmmc_stats_add_device(device);
 	return device;
 
+err_pool:
+	hmmc_pool_destroy(pool, device->name);
 err_srcu:
 	cleanup_srcu_struct(&device->srcu);
 err_free:
@@ -204,6 +209,7 @@ void hmmc_device_put(struct hmmc_device *device)
 	scoped_guard(mutex, &devices_lock)
 		list_del_rcu(&device->link);
 	hmmc_room_fini(pool);
+	hmmc_dmem_remove_pool(pool);
 	WRITE_ONCE(pool->gone, true);
 	/* Wait for CPU faults that copy, and for snapshots that look at the list. */
 	synchronize_srcu(&hmmc_srcu);

@@ -528,6 +528,19 @@ void hmmc_attach_stats(struct hmmc_attach *attach, struct hmmc_attach_stats *sta
 int hmmc_attach_limit(struct hmmc_attach *attach, u64 size);
 
 /**
+ * hmmc_attach_settle() - have a process pay for what faults brought to the device
+ * @attach: an attach of the process that calls
+ *
+ * With CONFIG_CGROUP_DMEM, what a process has in a device is charged to its cgroup.
+ * Only the process itself can be charged, and device faults run elsewhere: they are
+ * paid for here, and by hmmc_migrate(). If they cannot be, what is beyond goes home.
+ * To be called when the process submits work. Without CGROUP_DMEM it does nothing.
+ *
+ * Context: May sleep. Takes mmap_lock. Killable.
+ */
+void hmmc_attach_settle(struct hmmc_attach *attach);
+
+/**
  * struct hmmc_fault - a page fault of a device
  */
 struct hmmc_fault {

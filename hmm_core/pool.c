@@ -718,6 +718,7 @@ struct hmmc_frames {
 	struct hmmc_pool *pool;
 	struct hmmc_block *block;
 	struct hmmc_account *account;	/* charged for them, or NULL */
+	struct dmem_cgroup_pool_state *cgroup;
 	struct list_head buddies;
 	u64 offset;
 	u64 size;
@@ -797,16 +798,26 @@ static int pin_evicting(struct hmmc_frames *frames)
 
 static int pin_charged(struct hmmc_frames *frames)
 {
+	u64 nr = nr_frames_of(frames);
 	int ret;
 
-	if (!frames->account)
-		return pin_evicting(frames);
-	ret = hmmc_account_pin(frames->account, nr_frames_of(frames));
+	ret = hmmc_dmem_pin(frames->pool, nr << PAGE_SHIFT, &frames->cgroup);
 	if (ret)
 		return ret;
+	if (frames->account)
+		ret = hmmc_account_pin(frames->account, nr);
+	if (ret)
+		goto err_unpin_cgroup;
 	ret = pin_evicting(frames);
 	if (ret)
-		hmmc_account_unpin(frames->account, nr_frames_of(frames));
+		goto err_unpin_account;
+	return 0;
+
+err_unpin_account:
+	if (frames->account)
+		hmmc_account_unpin(frames->account, nr);
+err_unpin_cgroup:
+	hmmc_dmem_unpin(frames->cgroup, nr << PAGE_SHIFT);
 	return ret;
 }
 
@@ -877,6 +888,7 @@ void hmmc_frames_unpin(struct hmmc_frames *frames)
 	}
 	if (frames->account)
 		hmmc_account_unpin(frames->account, nr_frames_of(frames));
+	hmmc_dmem_unpin(frames->cgroup, nr_frames_of(frames) << PAGE_SHIFT);
 	kfree(frames);
 }
 EXPORT_SYMBOL_GPL(hmmc_frames_unpin);

@@ -178,6 +178,7 @@ struct hmmc_pool {
 	/* The machine sleeps, or is about to: no frame is handed out. */
 	bool asleep;
 	struct hmmc_device *device;
+	struct dmem_cgroup_region *region;	/* as long as @device, see dmem.c */
 	struct list_head blocks;	/* fixed after creation for now */
 
 	/* Leaf; process context; never in folio_free. Guards the buddies. */
@@ -308,6 +309,9 @@ struct hmmc_account {
 	u64 nr_frames;			/* charged, with those of @nr_pinned */
 	u64 nr_pinned;			/* of struct hmmc_frames */
 	u64 max_frames;			/* its own limit, or U64_MAX */
+	u64 nr_paid;			/* charged to cgroups, see dmem.c */
+	bool broke;			/* and no more can be */
+	struct list_head charges;	/* what was paid */
 	bool turned_away;		/* for lack of room under its limit: see room.c */
 	u64 nr_chunks;			/* it holds */
 	u64 nr_refused;			/* pages that went into ordinary frames instead */
@@ -320,8 +324,17 @@ void hmmc_account_refuse(struct hmmc_account *account, unsigned int nr);
 /* Under pool->lock: how many frames it may have, and how many more it may. */
 u64 hmmc_account_max(const struct hmmc_account *account);
 u64 hmmc_account_room(const struct hmmc_account *account);
+void __hmmc_account_uncharged(struct hmmc_account *account);
+
 /* Under pool->lock: a number of frames comes back. @account may be gone then. */
-void hmmc_account_uncharge(struct hmmc_account *account, u64 nr);
+static inline void hmmc_account_uncharge(struct hmmc_account *account, u64 nr)
+{
+	account->nr_frames -= nr;
+	/* Each page that leaves comes by here. */
+	if (unlikely(!account->nr_frames || account->turned_away || account->nr_paid))
+		__hmmc_account_uncharged(account);
+}
+
 /*
  * Charge for frames that are to be pinned, evicting what else the process has.
  * Return: 0, or -ENOSPC: they would be more than its limit.
@@ -330,6 +343,59 @@ int hmmc_account_pin(struct hmmc_account *account, u64 nr);
 void hmmc_account_unpin(struct hmmc_account *account, u64 nr);
 /* Under pool->lock: views of it were turned away. Return: false: not by its limit. */
 bool hmmc_account_turn_away(struct hmmc_account *account);
+
+/* Under pool->lock: there may be room for those who were turned away. */
+void hmmc_account_tell_room(struct hmmc_account *account);
+
+/* ---- dmem.c: the dmem cgroup --------------------------------------------- */
+
+struct dmem_cgroup_pool_state;
+
+#if IS_ENABLED(CONFIG_CGROUP_DMEM)
+int hmmc_dmem_add_pool(struct hmmc_pool *pool, const char *name);
+/* Nobody charges any more; what was charged may come back later. */
+void hmmc_dmem_remove_pool(struct hmmc_pool *pool);
+/* Pay for what @account has and @nr frames more, if this is a process. May sleep. */
+void hmmc_dmem_charge(struct hmmc_account *account, u64 nr);
+/* Under pool->lock: take back what was paid too much. */
+void hmmc_dmem_uncharge(struct hmmc_account *account);
+/* The same for a process that needs no more now. */
+void hmmc_dmem_trim(struct hmmc_account *account);
+/* For pinned frames. Return: 0, or -ENOSPC: the limit of the caller's cgroup, -ENOMEM. */
+int hmmc_dmem_pin(struct hmmc_pool *pool, u64 size, struct dmem_cgroup_pool_state **cgroup);
+void hmmc_dmem_unpin(struct dmem_cgroup_pool_state *cgroup, u64 size);
+#else
+static inline int hmmc_dmem_add_pool(struct hmmc_pool *pool, const char *name)
+{
+	return 0;
+}
+
+static inline void hmmc_dmem_remove_pool(struct hmmc_pool *pool)
+{
+}
+
+static inline void hmmc_dmem_charge(struct hmmc_account *account, u64 nr)
+{
+}
+
+static inline void hmmc_dmem_uncharge(struct hmmc_account *account)
+{
+}
+
+static inline void hmmc_dmem_trim(struct hmmc_account *account)
+{
+}
+
+static inline int hmmc_dmem_pin(struct hmmc_pool *pool, u64 size,
+				struct dmem_cgroup_pool_state **cgroup)
+{
+	return 0;
+}
+
+static inline void hmmc_dmem_unpin(struct dmem_cgroup_pool_state *cgroup, u64 size)
+{
+}
+#endif
 
 /* ---- reserve.c: system pages --------------------------------------------- */
 

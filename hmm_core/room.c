@@ -113,9 +113,14 @@ static void make_room(const struct hmmc_move *move, enum hmmc_evict_mode mode)
 
 int hmmc_migrate_in(struct hmmc_attach *attach, struct hmmc_move *move)
 {
+	int ret;
+
+	hmmc_dmem_charge(move->account, move_size(move));
 	if (!hmmc_pool_has_room(move->account, move_size(move)))
 		make_room(move, HMMC_EVICT_REQUEST);
-	return migrate(attach, move);
+	ret = migrate(attach, move);
+	hmmc_dmem_trim(move->account);
+	return ret;
 }
 
 static bool may_evict(struct hmmc_pool *pool, u64 now)
@@ -200,6 +205,28 @@ int hmmc_attach_limit(struct hmmc_attach *attach, u64 size)
 	return 0;
 }
 EXPORT_SYMBOL_GPL(hmmc_attach_limit);
+
+#if IS_ENABLED(CONFIG_CGROUP_DMEM)
+void hmmc_attach_settle(struct hmmc_attach *attach)
+{
+	struct hmmc_account *account = attach->account;
+	int idx = hmmc_device_enter(attach->device);
+
+	if (idx < 0)
+		return;
+	hmmc_dmem_trim(account);
+	/* One chunk more shows whether it is broke still. */
+	hmmc_dmem_charge(account, READ_ONCE(account->broke) ? HMMC_WINDOW_PAGES : 0);
+	hmmc_dmem_trim(account);
+	hmmc_evict_own(account, 0, HMMC_EVICT_REQUEST);
+	hmmc_device_exit(attach->device, idx);
+}
+#else
+void hmmc_attach_settle(struct hmmc_attach *attach)
+{
+}
+#endif
+EXPORT_SYMBOL_GPL(hmmc_attach_settle);
 
 /* ---- The worker ---------------------------------------------------------- */
 
