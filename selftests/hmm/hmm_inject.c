@@ -127,6 +127,8 @@ FIXTURE_TEARDOWN(hmm_inject)
 	file_write(INJECT "probability", "0");
 	file_write(INJECT "sites", "all");
 	file_write(COPY_ASYNC, "N");
+	mem_free_all();
+	EXPECT_TRUE(eventually(!gpu_vm_stats(&self->gpu).vram_used));
 	teardown_gpu(_metadata, &self->gpu);
 }
 
@@ -285,6 +287,29 @@ static int move_to_and_fro(state *self)
 TEST_F_TIMEOUT(hmm_inject, memory_that_is_asked_to_and_fro_keeps_its_data, 120)
 {
 	const struct flow flow = { .act = move_to_and_fro };
+
+	sweep(_metadata, self, variant->kind, &flow);
+}
+
+static int limit_to_half(state *self)
+{
+	return dummy_vm_limit(self->gpu.vm, self->size / 2 / page_size * page_size);
+}
+
+static int work_at_limit(state *self)
+{
+	int ret = move_to_and_fro(self);
+
+	return ret ? ret : device_writes(self);
+}
+
+TEST_F_TIMEOUT(hmm_inject, work_at_a_limit_is_done_or_fails, 120)
+{
+	const struct flow flow = {
+		.arrange = limit_to_half,
+		.act = work_at_limit,
+		.writes = true,
+	};
 
 	sweep(_metadata, self, variant->kind, &flow);
 }
