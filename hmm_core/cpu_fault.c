@@ -17,7 +17,6 @@
 #include <linux/mm.h>
 #include <linux/sched.h>
 
-#include "logic/density.h"
 #include "pool.h"
 #include "trace.h"
 
@@ -30,15 +29,13 @@
 /* The part of the VMA to bring back with the page that was touched. */
 static struct hmmc_span around(struct vm_fault *vmf, struct hmmc_block *block)
 {
-	struct hmmc_chunk *chunk = hmmc_block_chunk(block, page_to_pfn(vmf->page));
-	unsigned int nr_before = READ_ONCE(chunk->nr_cpu_faults);
+	unsigned long pfn = page_to_pfn(vmf->page);
+	struct hmmc_chunk *chunk = hmmc_block_chunk(block, pfn);
 	struct vm_area_struct *vma = vmf->vma;
 	struct hmmc_span span;
 	unsigned long size;
 
-	/* A hint: lost updates do no harm. */
-	WRITE_ONCE(chunk->nr_cpu_faults, nr_before + 1);
-	size = hmmc_density_pages(nr_before, 1, HMMC_WINDOW_PAGES) << PAGE_SHIFT;
+	size = (unsigned long)hmmc_pool_fault_around(chunk, pfn) << PAGE_SHIFT;
 	span.start = max(ALIGN_DOWN(vmf->address, size), vma->vm_start);
 	span.end = min(ALIGN_DOWN(vmf->address, size) + size, vma->vm_end);
 	return span;

@@ -58,11 +58,12 @@ struct service {
 	struct hmmc_view *view;
 	/* Of this try. */
 	struct hmmc_wishes wishes;
-	bool thp;
 	unsigned int tries;
 	/* Room for the pages of a decision: @few, or HMMC_WINDOW_PAGES of their own. */
 	unsigned long *pfns;
 	unsigned long few[FEW_PAGES];
+	/* Of the last decision. */
+	struct hmmc_facts facts;
 };
 
 u64 hmmc_device_offset(const struct page *page)
@@ -148,13 +149,23 @@ static bool is_device_only(const struct service *service)
 	       service->wishes.atomics == HMMC_ATOMICS_DEVICE;
 }
 
-static struct hmmc_decision decide(struct service *service, unsigned long pfn)
+static struct hmmc_decision decide(struct service *service)
+{
+	struct hmmc_decision decision = hmmc_decide(&service->facts);
+	struct hmmc_window *window = service->window;
+
+	trace_hmmc_decide(service->fault->attach->device->name, window->mirror->mm,
+			  window->start + decision.first * PAGE_SIZE,
+			  window->start + (decision.first + decision.nr) * PAGE_SIZE,
+			  service->facts.state, decision.migrate, decision.populate);
+	return decision;
+}
+
+static void find_facts(struct service *service, unsigned long pfn)
 {
 	const struct hmmc_wishes *wishes = &service->wishes;
-	struct hmmc_window *window = service->window;
 	struct hmmc_fault *fault = service->fault;
 	struct hmmc_device *device = fault->attach->device;
-	struct hmmc_decision decision;
 	struct hmmc_facts facts = {
 		.state = page_state(device->pool, pfn),
 		.wish = wish_of(wishes, device),
@@ -163,7 +174,10 @@ static struct hmmc_decision decide(struct service *service, unsigned long pfn)
 		.write = fault->access != HMMC_ACCESS_READ,
 		.thp = hmmc_device_has_thp(device) && !wishes->no_thp,
 		.granularity = wishes->granularity ? BIT(wishes->granularity - PAGE_SHIFT) : 0,
+		.no_room = hmmc_pool_nr_free(device->pool) < HMMC_WINDOW_PAGES,
 		.nr_faults = READ_ONCE(service->view->nr_faults),
+		/* Read while others change it: a bit more or less does no harm. */
+		.served = service->view->mapped,
 		.page = window_page(fault->addr),
 		.window_pages = HMMC_WINDOW_PAGES,
 	};
@@ -171,13 +185,7 @@ static struct hmmc_decision decide(struct service *service, unsigned long pfn)
 	/* What others broke before is no reason to refuse where only the device will do. */
 	facts.cow = facts.device_only ? pfn_is_cow(pfn, fault->access) :
 					READ_ONCE(service->view->nr_quiet);
-	service->thp = facts.thp;
-	decision = hmmc_decide(&facts);
-	trace_hmmc_decide(device->name, window->mirror->mm,
-			  window->start + decision.first * PAGE_SIZE,
-			  window->start + (decision.first + decision.nr) * PAGE_SIZE,
-			  facts.state, decision.migrate, decision.populate);
-	return decision;
+	service->facts = facts;
 }
 
 /* ---- Copy-on-write and exclusive ----------------------------------------- */
@@ -275,14 +283,13 @@ static void fit_pages(struct service *service, struct hmmc_decision *decision)
 	decision->first = window_page(service->fault->addr) & ~(FEW_PAGES - 1);
 }
 
-static void migrate_for_fault(struct hmmc_attach *attach, struct hmmc_move *move,
-			      struct hmmc_view *view, const struct hmmc_decision *decision)
+static int migrate_for_fault(struct hmmc_attach *attach, struct hmmc_move *move,
+			     struct hmmc_view *view, const struct hmmc_decision *decision)
 {
 	/* To be turned away would make nothing of a pin, too. */
 	if (decision->insist || move->flags & HMMC_MOVE_HOLD)
-		hmmc_migrate_in(attach, move);
-	else
-		hmmc_migrate_in_paced(attach, move, view);
+		return hmmc_migrate_in(attach, move);
+	return hmmc_migrate_in_paced(attach, move, view);
 }
 
 /* Leave out what was advised otherwise: faults of its own serve it. */
@@ -299,7 +306,8 @@ static void clip_decision(struct service *service, struct hmmc_decision *decisio
 	decision->nr = (span.end - span.start) >> PAGE_SHIFT;
 }
 
-static void migrate_decided(struct service *service, const struct hmmc_decision *decision)
+/* Return: whether it has to stay where it is for lack of room. */
+static bool migrate_decided(struct service *service, const struct hmmc_decision *decision)
 {
 	struct hmmc_attach *attach = service->fault->attach;
 	struct hmmc_window *window = service->window;
@@ -311,13 +319,26 @@ static void migrate_decided(struct service *service, const struct hmmc_decision 
 		.only = service->fault->addr,
 		.account = attach->account,
 		.flags = (decision->populate ? HMMC_MOVE_POPULATE : 0) |
-			 (service->thp ? HMMC_MOVE_THP : 0) |
+			 (service->facts.thp ? HMMC_MOVE_THP : 0) |
 			 (service->wishes.pin ? HMMC_MOVE_HOLD : 0),
 	};
+	int ret;
 
-	if (bitmap_empty(service->view->mapped, HMMC_WINDOW_PAGES) ||
-	    hmmc_trim_span(attach, window, &move.span, service->pfns))
-		migrate_for_fault(attach, &move, service->view, decision);
+	if (!bitmap_empty(service->view->mapped, HMMC_WINDOW_PAGES) &&
+	    !hmmc_trim_span(attach, window, &move.span, service->pfns))
+		return false;
+	ret = migrate_for_fault(attach, &move, service->view, decision);
+	return ret == -ENOSPC && !move.nr_moved;
+}
+
+/* Decide how much to serve, and make room for that. */
+static struct hmmc_decision decide_span(struct service *service)
+{
+	struct hmmc_decision decision = decide(service);
+
+	fit_pages(service, &decision);
+	clip_decision(service, &decision);
+	return decision;
 }
 
 /* Whether the access needs nothing of core mm: the page is there, and may be used so. */
@@ -422,11 +443,13 @@ static int serve_once(struct service *service)
 		pfn = 0;
 	if (pfn_is_cow(pfn, fault->access))
 		WRITE_ONCE(service->view->nr_quiet, QUIET_FAULTS);
-	decision = decide(service, pfn);
-	fit_pages(service, &decision);
-	clip_decision(service, &decision);
-	if (decision.migrate)
-		migrate_decided(service, &decision);
+	find_facts(service, pfn);
+	decision = decide_span(service);
+	if (decision.migrate && migrate_decided(service, &decision)) {
+		/* As if that had been wished: more of it in place takes no room. */
+		service->facts.wish = HMMC_WISH_STAY;
+		decision = decide_span(service);
+	}
 	ret = collect(service, &decision, &pages);
 	return ret ?: map(service, &pages);
 }

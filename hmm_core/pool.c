@@ -12,6 +12,7 @@
  *
  * Locks: pool->buddy_mutex, then pool->lock.
  */
+#include "logic/density.h"
 #include "logic/victim.h"
 #include "pool.h"
 
@@ -185,7 +186,7 @@ static void chunk_refile(struct hmmc_pool *pool, struct hmmc_chunk *chunk)
 		chunk->huge = false;
 		chunk->apart = false;
 		chunk->referenced = false;
-		chunk->nr_cpu_faults = 0;
+		bitmap_zero(chunk->given, HMMC_WINDOW_PAGES);
 		list_add(&chunk->link, &pool->empty);
 		hmmc_pool_tell_room(pool);
 	} else if (state == HMMC_CHUNK_OPEN) {
@@ -208,6 +209,7 @@ static unsigned int chunk_take(struct hmmc_pool *pool, struct hmmc_chunk *chunk,
 		if (i >= HMMC_WINDOW_PAGES)
 			break;
 		__set_bit(i, chunk->used);
+		__set_bit(i, chunk->given);
 		pfns[taken++] = first_pfn + i++;
 	}
 	chunk_use(pool, chunk, taken);
@@ -389,6 +391,7 @@ unsigned long hmmc_pool_reserve_chunk(struct hmmc_account *account, enum hmmc_ho
 			chunk->taker = account;
 			account->nr_frames += HMMC_WINDOW_PAGES;
 			bitmap_fill(chunk->used, HMMC_WINDOW_PAGES);
+			bitmap_fill(chunk->given, HMMC_WINDOW_PAGES);
 			chunk_use(pool, chunk, HMMC_WINDOW_PAGES);
 			chunk->huge = true;
 			pool->nr_used += HMMC_WINDOW_PAGES;
@@ -677,6 +680,25 @@ unsigned int hmmc_pool_used(struct hmmc_chunk *chunk, unsigned long *used)
 	guard(spinlock_irqsave)(&chunk->block->pool->lock);
 	bitmap_andnot(used, chunk->used, chunk->bad, HMMC_WINDOW_PAGES);
 	return bitmap_weight(used, HMMC_WINDOW_PAGES);
+}
+
+/*
+ * In terms of frames, as the pool knows no addresses: memory that moved in together
+ * has neighbouring frames, in the same order. Where it has not, it is a guess.
+ */
+unsigned int hmmc_pool_fault_around(struct hmmc_chunk *chunk, unsigned long pfn)
+{
+	static const struct hmmc_density density = {
+		.window = HMMC_WINDOW_PAGES,
+		.first = 1,
+		.one_in = 3,
+	};
+	DECLARE_BITMAP(gone, HMMC_WINDOW_PAGES);
+
+	/* Read while others change it: a hint, and not worth a lock. */
+	if (!bitmap_andnot(gone, chunk->given, chunk->used, HMMC_WINDOW_PAGES))
+		return density.first;
+	return hmmc_density_pages(&density, gone, pfn - hmmc_chunk_first_pfn(chunk));
 }
 
 void hmmc_pool_reopen(struct hmmc_chunk *chunk)

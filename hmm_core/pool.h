@@ -53,6 +53,8 @@ struct hmmc_chunk {
 	DECLARE_BITMAP(used, HMMC_WINDOW_PAGES);
 	/* Frames with a memory error; they count as used for ever. */
 	DECLARE_BITMAP(bad, HMMC_WINDOW_PAGES);
+	/* Frames handed out since the chunk was empty: those not used any more have gone home. */
+	DECLARE_BITMAP(given, HMMC_WINDOW_PAGES);
 	unsigned int nr_used;
 	enum hmmc_chunk_state state;
 	/* Taken as a whole and not empty since: the first frame may be a large folio's. */
@@ -70,8 +72,6 @@ struct hmmc_chunk {
 	unsigned long since;
 	/* Number of the last sample that is no news of it. */
 	unsigned int old_sample;
-	/* CPU faults since it was opened; sizes the fault-around. */
-	unsigned int nr_cpu_faults;
 	/* Whose pinned frames are here, and nobody else's; or NULL. */
 	struct hmmc_account *holder;
 	/* Who took the first frame. A hint, only to be compared: it may be gone. */
@@ -290,6 +290,11 @@ struct hmmc_chunk *hmmc_pool_close_victim(struct hmmc_pool *pool,
 					  const struct hmmc_eviction *eviction);
 /* The frames of @chunk that are in use and not broken, as a bitmap. Return: how many. */
 unsigned int hmmc_pool_used(struct hmmc_chunk *chunk, unsigned long *used);
+/*
+ * How much the CPU is likely to want home with the page in frame @pfn of @chunk,
+ * from what has gone home of it. Return: pages, a power of two.
+ */
+unsigned int hmmc_pool_fault_around(struct hmmc_chunk *chunk, unsigned long pfn);
 /* Hand out frames of a closed chunk again. */
 void hmmc_pool_reopen(struct hmmc_chunk *chunk);
 

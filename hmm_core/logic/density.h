@@ -8,13 +8,26 @@
 #include <linux/types.h>
 
 /**
- * hmmc_density_pages() - size of the aligned block to serve around an access
- * @nr_before: accesses already served in this 2 MiB since it was cold
- * @first: pages to serve for the first access
- * @window: pages of the 2 MiB
- *
- * Return: a power of two, from @first to @window.
+ * struct hmmc_density - how eager to be; sizes are powers of two
+ * @window: pages of the 2 MiB, a multiple of BITS_PER_LONG or less than that
+ * @first: pages of the aligned block that an access gets in any case
+ * @one_in: a region is dense if more than one page in so many has been served
  */
-unsigned int hmmc_density_pages(unsigned int nr_before, unsigned int first, unsigned int window);
+struct hmmc_density {
+	unsigned int window;
+	unsigned int first;
+	unsigned int one_in;
+};
+
+/**
+ * hmmc_density_pages() - size of the aligned region to serve around an access
+ * @density: how eager to be
+ * @served: pages of the window that have been served before, a bit each
+ * @page: the one that is accessed, which has not
+ *
+ * Return: a power of two, from @density->first to @density->window.
+ */
+unsigned int hmmc_density_pages(const struct hmmc_density *density,
+				const unsigned long *served, unsigned int page);
 
 #endif

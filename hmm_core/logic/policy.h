@@ -42,8 +42,10 @@ enum hmmc_wish {
  * @write: the access is a write or an atomic
  * @thp: 2 MiB device folios are allowed here
  * @cow: copy-on-write is being broken here: by this access, or by one before
+ * @no_room: the device has not enough free memory for a window
  * @granularity: advised pages to serve, a power of two; 0: none
  * @nr_faults: faults served in this window before
+ * @served: pages of the window that are served now, a bit each
  * @page: number of the page that faulted in its window
  * @window_pages: pages of a window
  */
@@ -55,8 +57,10 @@ struct hmmc_facts {
 	bool write;
 	bool thp;
 	bool cow;
+	bool no_room;
 	unsigned int granularity;
 	unsigned int nr_faults;
+	const unsigned long *served;
 	unsigned int page;
 	unsigned int window_pages;
 };

@@ -1,77 +1,233 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How much is served around an access.
+ * How much is served around an access, against a model that counts page by page.
  */
 #include <linux/array_size.h>
+#include <linux/bits.h>
+#include <string.h>
 
 #include "density.h"
 #include "tap.h"
 
-static void first_access_gets_what_was_asked(void)
+#define WINDOW	512
+#define LONGS	(WINDOW / BITS_PER_LONG)
+
+static const struct hmmc_density cpu = { .window = WINDOW, .first = 1, .one_in = 3 };
+static const struct hmmc_density device = { .window = WINDOW, .first = 16, .one_in = 2 };
+
+static const struct hmmc_density all[] = {
+	{ .window = WINDOW, .first = 1, .one_in = 3 },
+	{ .window = WINDOW, .first = 16, .one_in = 2 },
+	{ .window = WINDOW, .first = 16, .one_in = 4 },
+	{ .window = WINDOW, .first = WINDOW, .one_in = 2 },
+	{ .window = 32, .first = 1, .one_in = 2 },
+	{ .window = 32, .first = 16, .one_in = 2 },
+	{ .window = 8, .first = 16, .one_in = 2 },
+	{ .window = 1, .first = 1, .one_in = 2 },
+};
+
+static bool is_served(const unsigned long *served, unsigned int page)
 {
-	CHECK(hmmc_density_pages(0, 1, 512) == 1);
-	CHECK(hmmc_density_pages(0, 16, 512) == 16);
+	return served[page / BITS_PER_LONG] & BIT(page % BITS_PER_LONG);
 }
 
-static void each_access_gets_more_until_the_window(void)
+static void serve(unsigned long *served, unsigned int first, unsigned int nr)
 {
-	unsigned int before = 0;
-	unsigned int i;
+	for (; nr; nr--, first++)
+		served[first / BITS_PER_LONG] |= BIT(first % BITS_PER_LONG);
+}
 
-	for (i = 0; i < 8; i++) {
-		unsigned int pages = hmmc_density_pages(i, 1, 512);
+static unsigned int count(const unsigned long *served, unsigned int first, unsigned int end)
+{
+	unsigned int nr = 0;
 
-		CHECK(pages > before || pages == 512, "access %u", i);
-		before = pages;
+	for (; first < end; first++)
+		nr += is_served(served, first);
+	return nr;
+}
+
+/* ---- The model ------------------------------------------------------------ */
+
+static bool model_is_dense(const struct hmmc_density *density, const unsigned long *served,
+			   unsigned int page, unsigned int nr)
+{
+	unsigned long with_block[LONGS];
+	unsigned int first = page / nr * nr;
+
+	memcpy(with_block, served, sizeof(with_block));
+	serve(with_block, page / density->first * density->first, density->first);
+	return count(with_block, first, first + nr) * density->one_in > nr;
+}
+
+/* Whether what was served is one run that ends or begins where the block does. */
+static bool model_is_run(const struct hmmc_density *density, const unsigned long *served,
+			 unsigned int page)
+{
+	unsigned int block = page / density->first * density->first;
+	unsigned int start = 0, end;
+
+	while (start < density->window && !is_served(served, start))
+		start++;
+	for (end = start; end < density->window && is_served(served, end);)
+		end++;
+	return !count(served, end, density->window) && end >= block &&
+	       start <= block + density->first;
+}
+
+static unsigned int model(const struct hmmc_density *density, const unsigned long *served,
+			  unsigned int page)
+{
+	unsigned int total = count(served, 0, density->window);
+	unsigned int best, nr;
+
+	if (density->first > density->window)
+		return density->window;
+	best = density->first;
+	for (nr = best; nr <= density->window && total; nr *= 2) {
+		if (model_is_dense(density, served, page, nr) ||
+		    (nr <= 8 * total && model_is_run(density, served, page)))
+			best = nr;
+	}
+	return best;
+}
+
+/* ---- Claims --------------------------------------------------------------- */
+
+static void first_access_gets_the_first_block(void)
+{
+	unsigned long served[LONGS] = {};
+	unsigned int page;
+
+	for (page = 0; page < WINDOW; page++) {
+		CHECK(hmmc_density_pages(&cpu, served, page) == 1);
+		CHECK(hmmc_density_pages(&device, served, page) == 16);
 	}
 }
 
-static void size_is_a_power_of_two_and_never_beyond(void)
+/* Sets of all densities: lone pages, blocks, a run, and all of these. */
+static void serve_at_random(unsigned long *served, unsigned int window, u64 *random)
 {
-	static const unsigned int windows[] = { 1, 2, 16, 32, 128, 512 };
-	unsigned int i, w;
+	unsigned int i, nr, first;
 
-	for (w = 0; w < ARRAY_SIZE(windows); w++) {
-		for (i = 0; i < 64; i++) {
-			unsigned int pages = hmmc_density_pages(i, 1, windows[w]);
+	for (i = tap_random(random) % 12; i; i--) {
+		nr = 1U << tap_random(random) % 9;
+		nr = nr > window ? window : nr;
+		first = tap_random(random) % (window - nr + 1);
+		serve(served, tap_random(random) & 1 ? first : first / nr * nr, nr);
+	}
+	for (i = tap_random(random) & 1 ? tap_random(random) % 200 : 0; i; i--)
+		serve(served, tap_random(random) % window, 1);
+}
 
-			CHECK(pages && !(pages & (pages - 1)), "%u of %u", i, windows[w]);
-			CHECK(pages <= windows[w], "%u of %u", i, windows[w]);
-		}
+static void size_is_what_the_model_says(void)
+{
+	unsigned int i, d, page, pages, wanted;
+	u64 random = 1;
+
+	for (i = 0; i < 50000; i++) {
+		unsigned long served[LONGS] = {};
+
+		d = i % ARRAY_SIZE(all);
+		serve_at_random(served, all[d].window, &random);
+		page = tap_random(&random) % all[d].window;
+		pages = hmmc_density_pages(&all[d], served, page);
+		wanted = model(&all[d], served, page);
+		CHECK(pages == wanted, "%u, not %u, round %u", pages, wanted, i);
+		CHECK(pages && !(pages & (pages - 1)) && pages <= all[d].window, "round %u", i);
 	}
 }
 
-static void many_accesses_do_not_overflow(void)
+/* Access pages in the order that @next says. Return: faults. */
+static unsigned int touch(const struct hmmc_density *density, unsigned long *served,
+			  unsigned int nr, unsigned int (*next)(unsigned int i))
 {
-	CHECK(hmmc_density_pages(~0U, 1, 512) == 512);
-	CHECK(hmmc_density_pages(~0U, 1, 1U << 31) == 1U << 31);
-}
+	unsigned int faults = 0, i, pages;
 
-/* A reader of every page: what the comment in density.c promises. */
-static void dense_reader_faults_three_times_in_two_mebibytes(void)
-{
-	bool here[512] = {};
-	unsigned int page, faults = 0;
-
-	for (page = 0; page < 512; page++) {
-		unsigned int pages, i;
-
-		if (here[page])
+	for (i = 0; i < nr; i++) {
+		if (is_served(served, next(i)))
 			continue;
-		pages = hmmc_density_pages(faults++, 1, 512);
-		for (i = 0; i < pages; i++)
-			here[(page & ~(pages - 1)) + i] = true;
+		faults++;
+		pages = hmmc_density_pages(density, served, next(i));
+		serve(served, next(i) & ~(pages - 1), pages);
 	}
-	CHECK(faults == 3, "%u faults", faults);
+	return faults;
+}
+
+static unsigned int upwards(unsigned int i)
+{
+	return i;
+}
+
+static unsigned int downwards(unsigned int i)
+{
+	return WINDOW - 1 - i;
+}
+
+/* Every page once; neighbours long after one another. */
+static unsigned int scattered(unsigned int i)
+{
+	return i * 197 % WINDOW;
+}
+
+/* One page of every eighth 64K. */
+static unsigned int sparse(unsigned int i)
+{
+	return i * 128 + 37;
+}
+
+/* What the comment in density.c promises. */
+static void dense_reader_faults_few_times_in_two_mebibytes(void)
+{
+	static unsigned int (*const order[])(unsigned int) = { upwards, downwards };
+	unsigned int o;
+
+	for (o = 0; o < ARRAY_SIZE(order); o++) {
+		unsigned long by_cpu[LONGS] = {}, by_device[LONGS] = {};
+
+		CHECK(touch(&cpu, by_cpu, WINDOW, order[o]) == 4);
+		CHECK(touch(&device, by_device, WINDOW, order[o]) == 3);
+	}
+}
+
+static void who_touches_everything_does_not_fault_for_every_page(void)
+{
+	unsigned long by_cpu[LONGS] = {}, by_device[LONGS] = {};
+
+	CHECK(touch(&cpu, by_cpu, WINDOW, scattered) < WINDOW / 8);
+	CHECK(touch(&device, by_device, WINDOW, scattered) <= WINDOW / 32 + 1);
+}
+
+/* For single pages the half of a pair is dense: they come as pairs after the first. */
+static void sparse_accesses_get_little_more_than_their_blocks(void)
+{
+	unsigned long by_cpu[LONGS] = {}, by_device[LONGS] = {};
+
+	CHECK(touch(&cpu, by_cpu, 4, sparse) == 4);
+	CHECK(count(by_cpu, 0, WINDOW) == 1 + 3 * 2);
+	CHECK(touch(&device, by_device, 4, sparse) == 4);
+	CHECK(count(by_device, 0, WINDOW) == 4 * 16);
+}
+
+static void one_page_at_home_is_served_with_nothing_else_to_move(void)
+{
+	unsigned long served[LONGS];
+
+	memset(served, 0xff, sizeof(served));
+	served[3] &= ~BIT(5);
+	CHECK(hmmc_density_pages(&device, served, 3 * BITS_PER_LONG + 5) == WINDOW);
 }
 
 static const struct tap_test tests[] = {
-	{ "first_access_gets_what_was_asked", first_access_gets_what_was_asked },
-	{ "each_access_gets_more_until_the_window", each_access_gets_more_until_the_window },
-	{ "size_is_a_power_of_two_and_never_beyond", size_is_a_power_of_two_and_never_beyond },
-	{ "many_accesses_do_not_overflow", many_accesses_do_not_overflow },
-	{ "dense_reader_faults_three_times_in_two_mebibytes",
-	  dense_reader_faults_three_times_in_two_mebibytes },
+	{ "first_access_gets_the_first_block", first_access_gets_the_first_block },
+	{ "size_is_what_the_model_says", size_is_what_the_model_says },
+	{ "dense_reader_faults_few_times_in_two_mebibytes",
+	  dense_reader_faults_few_times_in_two_mebibytes },
+	{ "who_touches_everything_does_not_fault_for_every_page",
+	  who_touches_everything_does_not_fault_for_every_page },
+	{ "sparse_accesses_get_little_more_than_their_blocks",
+	  sparse_accesses_get_little_more_than_their_blocks },
+	{ "one_page_at_home_is_served_with_nothing_else_to_move",
+	  one_page_at_home_is_served_with_nothing_else_to_move },
 };
 
 int main(void)

@@ -11,6 +11,9 @@
 
 static const unsigned int granularities[] = { 0, 1, 64, WINDOW };
 
+/* Nothing, a little, and most of it. */
+static const unsigned long served[][WINDOW / 64] = { { }, { 3 }, { ~0UL, ~0UL, ~0UL, 0, ~0UL } };
+
 static struct hmmc_facts facts_nr(unsigned int nr)
 {
 	return (struct hmmc_facts){
@@ -20,16 +23,18 @@ static struct hmmc_facts facts_nr(unsigned int nr)
 		.thp = (nr >> 5) & 1,
 		.cow = (nr >> 6) & 1,
 		.nr_faults = (nr >> 7) & 3,
+		.served = served[((nr >> 7) & 3) % ARRAY_SIZE(served)],
 		.granularity = granularities[(nr >> 9) & 3],
 		.read_mostly = (nr >> 11) & 1,
 		/* Only writes ask for that. */
 		.device_only = (nr >> 12) & (nr >> 4) & 1,
+		.no_room = (nr >> 13) & 1,
 		.page = (nr * 37) % WINDOW,
 		.window_pages = WINDOW,
 	};
 }
 
-#define NR_FACTS	8192
+#define NR_FACTS	16384
 
 typedef bool rule_fn(const struct hmmc_facts *facts, const struct hmmc_decision *decision);
 
@@ -233,9 +238,42 @@ static void granularity_changes_nothing_else(void)
 	}
 }
 
+static bool only_large_pages_and_advice_exceed_64k_rule(const struct hmmc_facts *facts,
+							const struct hmmc_decision *decision)
+{
+	if (!facts->cow && !(facts->no_room && decision->migrate))
+		return true;
+	return decision->nr <= 16 || facts->granularity || facts->state == HMMC_STATE_SYSTEM_HUGE ||
+	       (facts->thp && decision->populate);
+}
+
+static void nothing_grows_without_room_or_under_copy_on_write(void)
+{
+	holds_always(only_large_pages_and_advice_exceed_64k_rule);
+}
+
+/* What moves without anybody having said so. */
+static void only_what_is_dense_grows(void)
+{
+	struct hmmc_facts facts = { .state = HMMC_STATE_SYSTEM, .page = 511, .nr_faults = 9,
+				    .served = served[1], .window_pages = WINDOW };
+
+	CHECK(hmmc_decide(&facts).nr == 16);
+	facts.served = served[2];
+	CHECK(hmmc_decide(&facts).nr == WINDOW);
+	facts.served = served[1];
+	facts.wish = HMMC_WISH_DEVICE;
+	CHECK(hmmc_decide(&facts).nr == WINDOW);
+	facts.wish = HMMC_WISH_STAY;
+	CHECK(hmmc_decide(&facts).nr == WINDOW);
+	facts.nr_faults = 0;
+	CHECK(hmmc_decide(&facts).nr == 16);
+}
+
 static void small_windows_are_not_overrun(void)
 {
-	struct hmmc_facts facts = { .state = HMMC_STATE_SYSTEM, .page = 7, .window_pages = 8 };
+	struct hmmc_facts facts = { .state = HMMC_STATE_SYSTEM, .page = 7, .window_pages = 8,
+				    .served = served[0] };
 	struct hmmc_decision decision = hmmc_decide(&facts);
 
 	CHECK(decision.nr == 8 && decision.first == 0);
@@ -259,6 +297,9 @@ static const struct tap_test tests[] = {
 	{ "access_for_the_device_only_moves", access_for_the_device_only_moves },
 	{ "granularity_is_honoured", granularity_is_honoured },
 	{ "granularity_changes_nothing_else", granularity_changes_nothing_else },
+	{ "nothing_grows_without_room_or_under_copy_on_write",
+	  nothing_grows_without_room_or_under_copy_on_write },
+	{ "only_what_is_dense_grows", only_what_is_dense_grows },
 	{ "small_windows_are_not_overrun", small_windows_are_not_overrun },
 };
 
