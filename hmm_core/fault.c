@@ -10,6 +10,7 @@
  * MAX_TRIES times), *permanent* (fails this access only), *resource* (falls back).
  */
 #include <linux/hmm.h>
+#include <linux/ktime.h>
 #include <linux/mmap_lock.h>
 #include <linux/pagemap.h>
 #include <linux/rmap.h>
@@ -64,6 +65,7 @@ struct service {
 	unsigned long few[FEW_PAGES];
 	/* Of the last decision. */
 	struct hmmc_facts facts;
+	bool held_back;
 };
 
 u64 hmmc_device_offset(const struct page *page)
@@ -157,7 +159,8 @@ static struct hmmc_decision decide(struct service *service)
 	trace_hmmc_decide(service->fault->attach->device->name, window->mirror->mm,
 			  window->start + decision.first * PAGE_SIZE,
 			  window->start + (decision.first + decision.nr) * PAGE_SIZE,
-			  service->facts.state, decision.migrate, decision.populate);
+			  service->facts.state, decision.migrate, decision.populate,
+			  decision.held_back);
 	return decision;
 }
 
@@ -185,6 +188,12 @@ static void find_facts(struct service *service, unsigned long pfn)
 	/* What others broke before is no reason to refuse where only the device will do. */
 	facts.cow = facts.device_only ? pfn_is_cow(pfn, fault->access) :
 					READ_ONCE(service->view->nr_quiet);
+	/* A page that is not at home cannot return, and one that is pinned would not stay. */
+	if ((facts.state == HMMC_STATE_SYSTEM || facts.state == HMMC_STATE_SYSTEM_HUGE) &&
+	    !wishes->pin) {
+		facts.held = hmmc_return_is_held(service->view, facts.page);
+		facts.unsteady = hmmc_return_is_usual(service->view);
+	}
 	service->facts = facts;
 }
 
@@ -322,13 +331,21 @@ static bool migrate_decided(struct service *service, const struct hmmc_decision 
 			 (service->facts.thp ? HMMC_MOVE_THP : 0) |
 			 (service->wishes.pin ? HMMC_MOVE_HOLD : 0),
 	};
+	u64 start_ns;
 	int ret;
 
 	if (!bitmap_empty(service->view->mapped, HMMC_WINDOW_PAGES) &&
 	    !hmmc_trim_span(attach, window, &move.span, service->pfns))
 		return false;
+	start_ns = ktime_get_ns();
 	ret = migrate_for_fault(attach, &move, service->view, decision);
-	return ret == -ENOSPC && !move.nr_moved;
+	if (!move.nr_moved)
+		return ret == -ENOSPC;
+	/* What returns because somebody said so returns at any cost. */
+	if (!decision->insist && !service->wishes.pin)
+		hmmc_return_note(window, service->view, window_page(move.only), &move.span,
+				 start_ns);
+	return false;
 }
 
 /* Decide how much to serve, and make room for that. */
@@ -450,6 +467,7 @@ static int serve_once(struct service *service)
 		service->facts.wish = HMMC_WISH_STAY;
 		decision = decide_span(service);
 	}
+	service->held_back = decision.held_back;
 	ret = collect(service, &decision, &pages);
 	return ret ?: map(service, &pages);
 }
@@ -509,6 +527,8 @@ static int serve(struct service *service)
 	if (ret > 0) {
 		fault->nr_pages = ret;
 		note_fault(service->view);
+		if (service->held_back)
+			hmmc_return_hold(service->window, service->view);
 	}
 	switch (ret) {
 	case -EAGAIN:

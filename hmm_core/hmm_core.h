@@ -492,6 +492,8 @@ struct hmmc_attach_stats {
 	u64 exclusives;
 	/** @turned_away: faults mapped in place because there was no room. */
 	u64 turned_away;
+	/** @held_back: faults mapped in place because the memory keeps coming home. */
+	u64 held_back;
 	/** @windows: windows of the mirror now. */
 	u64 windows;
 	/** @vram_held: bytes that the process holds of the device, by any of its attaches. */

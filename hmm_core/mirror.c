@@ -70,6 +70,7 @@ static struct hmmc_mirror *mirror_create(struct mm_struct *mm)
 	init_waitqueue_head(&mirror->reaped);
 	init_waitqueue_head(&mirror->served);
 	INIT_WORK(&mirror->reap_work, reap);
+	hmmc_returns_init(mirror);
 	return mirror;
 }
 
@@ -77,6 +78,7 @@ static struct hmmc_mirror *mirror_create(struct mm_struct *mm)
 static void mirror_destroy(struct hmmc_mirror *mirror)
 {
 	hmmc_advices_destroy(mirror->advices);
+	hmmc_returns_fini(mirror);
 	/* Wait for the reaper; notifiers that come now cannot start it again. */
 	disable_work_sync(&mirror->reap_work);
 	hmmc_windows_reap(mirror, true);
@@ -165,6 +167,7 @@ struct hmmc_attach *hmmc_mirror_attach(struct hmmc_device *device, struct mm_str
 		goto err_exit;
 	attach->device = device;
 	attach->priv = priv;
+	attach->return_share = -1;
 	attach->account = hmmc_account_create(device);
 	if (!attach->account)
 		goto err_free;

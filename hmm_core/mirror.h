@@ -3,7 +3,8 @@
  * The mirror half: an address space as devices see it, and nothing about where
  * device memory comes from.
  *
- * mirror > window > collect > map: each calls those to its right only. Where a
+ * mirror > window > collect > map: each calls those to its right only, and
+ * returns.c, which is called by all, calls map. Where a
  * page is, is not stored: collect reads it from the CPU page table.
  */
 #ifndef _HMMC_MIRROR_H_
@@ -17,6 +18,7 @@
 #include <linux/xarray.h>
 
 #include "device.h"
+#include "logic/returns.h"
 
 /* Counters of an attach, in the order of struct hmmc_attach_stats. */
 enum hmmc_attach_count {
@@ -30,6 +32,7 @@ enum hmmc_attach_count {
 	HMMC_ATTACH_COW_BREAKS,
 	HMMC_ATTACH_EXCLUSIVES,
 	HMMC_ATTACH_TURNED_AWAY,
+	HMMC_ATTACH_HELD_BACK,
 	HMMC_ATTACH_NR_COUNTS,
 };
 
@@ -46,6 +49,7 @@ struct hmmc_attach {
 	struct list_head link;		/* device->attaches */
 	struct hmmc_account *account;	/* shared with others of this mirror and device */
 	struct dentry *debugfs;
+	int return_share;		/* a knob, see returns.c; negative: as for all */
 	atomic64_t count[HMMC_ATTACH_NR_COUNTS];
 };
 
@@ -70,6 +74,8 @@ struct hmmc_mirror {
 	wait_queue_head_t reaped;	/* a dying window has left @windows */
 	wait_queue_head_t served;	/* a window has a starving fault less */
 	struct work_struct reap_work;
+	struct delayed_work return_work;	/* looks at views that were held back */
+	u64 return_ns;				/* when it is to run, or U64_MAX. A hint. */
 	struct hmmc_advices *advices;
 };
 
@@ -88,6 +94,9 @@ struct hmmc_view {
 	bool huge;			/* mapped by one entry */
 	bool turned_away;		/* some of it is in place for lack of room. A hint. */
 	bool used;			/* as sampled; since it was last readmitted or not */
+	u64 held_until;			/* some of it is in place, not to return; or 0 */
+	struct hmmc_returns returns;
+	DECLARE_BITMAP(moved, HMMC_WINDOW_PAGES);	/* to the device by a fault, once */
 	DECLARE_BITMAP(mapped, HMMC_WINDOW_PAGES);
 	DECLARE_BITMAP(writable, HMMC_WINDOW_PAGES);
 	DECLARE_BITMAP(atomic, HMMC_WINDOW_PAGES);	/* may do atomics */
@@ -234,6 +243,24 @@ unsigned int hmmc_zap(struct hmmc_window *window, struct hmmc_view *view,
 /* Does the view allow @access at @addr? Then retire it. */
 bool hmmc_map_hit(struct hmmc_window *window, struct hmmc_view *view,
 		  const struct hmmc_fault *fault);
+
+/* ---- returns.c ----------------------------------------------------------- */
+
+/* Is page @page of the window, which is at home, not to return to the device now? */
+bool hmmc_return_is_held(const struct hmmc_view *view, unsigned int page);
+/* Does the memory return so often that it is not expected to stay? */
+bool hmmc_return_is_usual(const struct hmmc_view *view);
+/* A fault on page @page has moved @span to the device, which began at @start_ns. */
+void hmmc_return_note(struct hmmc_window *window, struct hmmc_view *view, unsigned int page,
+		      const struct hmmc_span *span, u64 start_ns);
+/* A fault was held back: it is mapped in place, and gets another chance. */
+void hmmc_return_hold(struct hmmc_window *window, struct hmmc_view *view);
+/* Under pt_lock: what is in @span now, or will be, has not been anywhere. */
+void hmmc_return_forget(struct hmmc_window *window, const struct hmmc_span *span);
+
+void hmmc_returns_init(struct hmmc_mirror *mirror);
+/* No attach is left. */
+void hmmc_returns_fini(struct hmmc_mirror *mirror);
 
 /* ---- advice.c ------------------------------------------------------------ */
 

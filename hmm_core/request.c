@@ -217,6 +217,8 @@ static int move_window(struct request *request, struct hmmc_window *window,
 	if (migrate->place == HMMC_PLACE_SYSTEM) {
 		move.results = request->results;
 		ret = hmmc_move_out(&move);
+		scoped_guard(mutex, &window->pt_lock)
+			hmmc_return_forget(window, span);
 	} else if (!window_is_mapped(request, window) ||
 		   hmmc_trim_span(attach, window, &move.span, request->pfns)) {
 		fetch_from_peers(request, window, &move.span);

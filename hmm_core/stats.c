@@ -4,7 +4,8 @@
  * hmm_core/<device>/mirrors/<number>/stats, one "name value" per line; and
  * hmm_core/<device>/first_pfn, for whoever sees frames in /proc. Two knobs:
  * hmm_core/<device>/thp, and hmm_core/exclusive, with which a test shows that
- * atomics need exclusive entries. And hmm_core/inject, see inject.c.
+ * atomics need exclusive entries. hmm_core/<device>/mirrors/<number>/return_share is
+ * the parameter of that name for one mirror; -1: as for all. And hmm_core/inject, see inject.c.
  */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
@@ -57,6 +58,7 @@ void hmmc_attach_stats(struct hmmc_attach *attach, struct hmmc_attach_stats *sta
 	stats->cow_breaks = atomic64_read(&attach->count[HMMC_ATTACH_COW_BREAKS]);
 	stats->exclusives = atomic64_read(&attach->count[HMMC_ATTACH_EXCLUSIVES]);
 	stats->turned_away = atomic64_read(&attach->count[HMMC_ATTACH_TURNED_AWAY]);
+	stats->held_back = atomic64_read(&attach->count[HMMC_ATTACH_HELD_BACK]);
 	stats->windows = atomic_read(&attach->mirror->nr_windows);
 	scoped_guard(spinlock_irqsave, &pool->lock) {
 		stats->vram_held = attach->account->nr_chunks << HMMC_WINDOW_SHIFT;
@@ -111,6 +113,7 @@ static int attach_show(struct seq_file *seq, void *unused)
 	seq_printf(seq, "cow_breaks %llu\n", stats.cow_breaks);
 	seq_printf(seq, "exclusives %llu\n", stats.exclusives);
 	seq_printf(seq, "turned_away %llu\n", stats.turned_away);
+	seq_printf(seq, "held_back %llu\n", stats.held_back);
 	seq_printf(seq, "windows %llu\n", stats.windows);
 	seq_printf(seq, "vram_held %llu\n", stats.vram_held);
 	seq_printf(seq, "pin_refused %llu\n", stats.pin_refused);
@@ -119,6 +122,25 @@ static int attach_show(struct seq_file *seq, void *unused)
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(attach);
+
+static int return_share_get(void *data, u64 *value)
+{
+	struct hmmc_attach *attach = data;
+
+	*value = READ_ONCE(attach->return_share);
+	return 0;
+}
+
+static int return_share_set(void *data, u64 value)
+{
+	struct hmmc_attach *attach = data;
+
+	if ((s64)value < -1 || (s64)value > 100)
+		return -EINVAL;
+	WRITE_ONCE(attach->return_share, value);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE_SIGNED(return_share, return_share_get, return_share_set, "%lld\n");
 
 void hmmc_stats_add_device(struct hmmc_device *device)
 {
@@ -147,6 +169,7 @@ void hmmc_stats_add_attach(struct hmmc_attach *attach)
 	snprintf(name, sizeof(name), "%u", atomic_inc_return(&next_number));
 	attach->debugfs = debugfs_create_dir(name, attach->device->mirrors_debugfs);
 	debugfs_create_file("stats", 0444, attach->debugfs, attach, &attach_fops);
+	debugfs_create_file("return_share", 0644, attach->debugfs, attach, &return_share);
 }
 
 void hmmc_stats_remove_attach(struct hmmc_attach *attach)

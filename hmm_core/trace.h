@@ -51,27 +51,29 @@ TRACE_EVENT(hmmc_fault,
 
 TRACE_EVENT(hmmc_decide,
 	    TP_PROTO(const char *device, const void *mm, unsigned long start, unsigned long end,
-		     unsigned int state, bool migrate, bool populate),
-	    TP_ARGS(device, mm, start, end, state, migrate, populate),
+		     unsigned int state, bool migrate, bool populate, bool held_back),
+	    TP_ARGS(device, mm, start, end, state, migrate, populate, held_back),
 	    TP_STRUCT__entry(__string(device, device)
 			     __field(const void *, mm)
 			     __field(unsigned long, start)
 			     __field(unsigned long, end)
 			     __field(unsigned int, state)
 			     __field(bool, migrate)
-			     __field(bool, populate)),
+			     __field(bool, populate)
+			     __field(bool, held_back)),
 	    TP_fast_assign(__assign_str(device);
 			   __entry->mm = mm;
 			   __entry->start = start;
 			   __entry->end = end;
 			   __entry->state = state;
 			   __entry->migrate = migrate;
-			   __entry->populate = populate;),
-	    TP_printk("device=%s mirror=%p start=0x%lx end=0x%lx state=%s migrate=%d populate=%d",
+			   __entry->populate = populate;
+			   __entry->held_back = held_back;),
+	    TP_printk("device=%s mirror=%p start=0x%lx end=0x%lx state=%s migrate=%d populate=%d held_back=%d",
 		      __get_str(device), __entry->mm, __entry->start, __entry->end,
 		      __print_symbolic(__entry->state, { 0, "hole" }, { 1, "system" },
 				       { 2, "system-huge" }, { 3, "device" }),
-		      __entry->migrate, __entry->populate));
+		      __entry->migrate, __entry->populate, __entry->held_back));
 
 /* One migration call. start is 0 where eviction goes by frame. */
 TRACE_EVENT(hmmc_migrate,

@@ -78,6 +78,8 @@ static bool invalidate(struct mmu_interval_notifier *notifier,
 		if (hmmc_zap(window, view, &span))
 			hmmc_attach_count(view->attach, HMMC_ATTACH_INVALIDATIONS, 1);
 	}
+	if (range->event == MMU_NOTIFY_UNMAP)
+		hmmc_return_forget(window, &span);
 	mutex_unlock(&window->pt_lock);
 
 	if (range->event == MMU_NOTIFY_UNMAP && span.end - span.start == HMMC_WINDOW_SIZE) {

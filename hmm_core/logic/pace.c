@@ -10,9 +10,6 @@
  */
 #include "pace.h"
 
-/* No longer break than this: one that took long may have been an accident. */
-#define MAX_BREAK_NS	(4 * 1000000000ULL)
-
 bool hmmc_pace_allows(const struct hmmc_pace *pace, u64 now_ns)
 {
 	return now_ns >= pace->next_ns;
@@ -26,6 +23,6 @@ void hmmc_pace_spend(struct hmmc_pace *pace, u64 start_ns, u64 end_ns, unsigned 
 
 	if (share >= 100)
 		return;
-	next = cost > MAX_BREAK_NS ? begin + MAX_BREAK_NS : begin + cost * 100 / share;
-	pace->next_ns = next < end_ns + MAX_BREAK_NS ? next : end_ns + MAX_BREAK_NS;
+	next = cost > HMMC_MAX_BREAK_NS ? begin + HMMC_MAX_BREAK_NS : begin + cost * 100 / share;
+	pace->next_ns = next < end_ns + HMMC_MAX_BREAK_NS ? next : end_ns + HMMC_MAX_BREAK_NS;
 }

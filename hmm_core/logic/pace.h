@@ -7,6 +7,9 @@
 
 #include <linux/types.h>
 
+/* No longer break than this: one that took long may have been an accident. */
+#define HMMC_MAX_BREAK_NS	(4 * 1000000000ULL)
+
 /**
  * struct hmmc_pace - starts out as zeros
  * @next_ns: when it may be done again

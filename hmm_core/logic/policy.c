@@ -50,8 +50,8 @@ static unsigned int how_much_as_seen(const struct hmmc_facts *facts, bool migrat
 		.one_in = 2,
 	};
 
-	/* The neighbours would be evicted for, or be mapped anew. */
-	if (facts->cow || (migrate && facts->no_room))
+	/* The neighbours would be evicted for, or come home again, or be mapped anew. */
+	if (facts->cow || (migrate && (facts->no_room || facts->unsteady)))
 		return FIRST_PAGES;
 	/* To map them takes little, and who wants them moved has said so. */
 	if (!migrate || must_be_there(facts))
@@ -79,6 +79,9 @@ struct hmmc_decision hmmc_decide(const struct hmmc_facts *facts)
 	struct hmmc_decision decision = {};
 
 	decision.migrate = wants_device(facts);
+	decision.held_back = decision.migrate && facts->held && !must_be_there(facts);
+	if (decision.held_back)
+		decision.migrate = false;
 	decision.populate = decision.migrate && facts->state == HMMC_STATE_HOLE;
 	decision.insist = must_be_there(facts);
 	decision.nr = how_much(facts, &decision);

@@ -42,6 +42,8 @@ enum hmmc_wish {
  * @write: the access is a write or an atomic
  * @thp: 2 MiB device folios are allowed here
  * @cow: copy-on-write is being broken here: by this access, or by one before
+ * @held: it has been in the device and come home too often to return now
+ * @unsteady: what moves here is expected to come home again
  * @no_room: the device has not enough free memory for a window
  * @granularity: advised pages to serve, a power of two; 0: none
  * @nr_faults: faults served in this window before
@@ -57,6 +59,8 @@ struct hmmc_facts {
 	bool write;
 	bool thp;
 	bool cow;
+	bool held;
+	bool unsteady;
 	bool no_room;
 	unsigned int granularity;
 	unsigned int nr_faults;
@@ -69,6 +73,7 @@ struct hmmc_facts {
  * struct hmmc_decision - what to do for an access
  * @migrate: move pages to the device first
  * @populate: fill holes there
+ * @held_back: it would have been moved, if it was not for @held
  * @insist: make room for it at any cost: somebody has said so, or nothing else will do
  * @first: first page of the window to serve
  * @nr: pages to serve
@@ -76,6 +81,7 @@ struct hmmc_facts {
 struct hmmc_decision {
 	bool migrate;
 	bool populate;
+	bool held_back;
 	bool insist;
 	unsigned int first;
 	unsigned int nr;

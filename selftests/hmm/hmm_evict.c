@@ -4,8 +4,6 @@
  * its data, whatever its owner has done with it meanwhile; jobs never fail for
  * want of device memory; what is free again can be used again.
  */
-#include <dirent.h>
-
 #include "hmm_harness.h"
 
 static size_t pages(size_t size)
@@ -448,30 +446,6 @@ TEST_F(hmm_evict, buffer_object_that_never_fits_is_refused_and_evicts_little)
 
 /* ---- Without room --------------------------------------------------------- */
 
-/* A counter of our mirror: the only one of the device. */
-static long long turned_away(void)
-{
-	const char *dir_name = "/sys/kernel/debug/hmm_core/dummy_gpu.0/mirrors";
-	char path[512], name[64];
-	long long value, sum = 0;
-	struct dirent *entry;
-	DIR *dir = opendir(dir_name);
-
-	while (dir && (entry = readdir(dir))) {
-		FILE *file;
-
-		snprintf(path, sizeof(path), "%s/%s/stats", dir_name, entry->d_name);
-		file = entry->d_name[0] == '.' ? NULL : fopen(path, "r");
-		while (file && fscanf(file, "%63s %lld", name, &value) == 2)
-			sum += strcmp(name, "turned_away") ? 0 : value;
-		if (file)
-			fclose(file);
-	}
-	if (dir)
-		closedir(dir);
-	return sum;
-}
-
 /* The device is full of memory that is in use, and faults evict none. */
 static char *fill_and_forbid(struct __test_metadata *_metadata, struct gpu *gpu, size_t size,
 			     enum mem_kind kind, size_t more)
@@ -491,14 +465,14 @@ TEST_F(hmm_evict, fault_without_room_is_served_in_place)
 	char *mem = fill_and_forbid(_metadata, &self->gpu, self->free & -HUGE_SIZE,
 				    variant->kind, size);
 	struct drm_dummy_gpu_device_stats before = gpu_device_stats(&self->gpu);
-	long long away = turned_away();
+	long long away = mirrors_stat(0, "turned_away");
 
 	EXPECT_EQ(0, gpu_pattern_bad(&self->gpu, mem, size, 2));
 	EXPECT_EQ(0, gpu_pattern_fill(&self->gpu, mem, size, 3));
 	EXPECT_EQ(before.evicted_chunks, gpu_device_stats(&self->gpu).evicted_chunks);
 	EXPECT_EQ(0, file_write(EVICT_SHARE, "10"));
 	EXPECT_EQ(0, pattern_bad(mem, size, 3));
-	EXPECT_LT(away, turned_away());
+	EXPECT_LT(away, mirrors_stat(0, "turned_away"));
 }
 
 TEST_F(hmm_evict, memory_that_was_turned_away_moves_in_when_there_is_room)
@@ -538,10 +512,10 @@ TEST_F_TIMEOUT(hmm_evict, memory_that_is_used_moves_in_where_memory_is_not, 120)
 	size_t size = 2 * HUGE_SIZE;
 	char *mem = fill_and_forbid(_metadata, &self->gpu, self->free & -HUGE_SIZE,
 				    variant->kind, size);
-	long long away = turned_away();
+	long long away = mirrors_stat(0, "turned_away");
 
 	EXPECT_EQ(0, gpu_pattern_fill(&self->gpu, mem, size, 3));
-	EXPECT_LT(away, turned_away());
+	EXPECT_LT(away, mirrors_stat(0, "turned_away"));
 	EXPECT_GT(pages(size), pages_in(mem, size, IN_DEVICE));
 	EXPECT_EQ(0, file_write(EVICT_SHARE, "10"));
 	/* It is mapped and does not fault; what is in the device is idle. */

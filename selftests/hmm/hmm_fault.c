@@ -184,6 +184,8 @@ TEST_F(hmm_fault, cpu_and_device_take_turns_on_the_same_words)
 	uint64_t expected = 1, value;
 	unsigned int round;
 
+	/* The page, and not only the word, is to go to and fro. */
+	ASSERT_EQ(0, mirrors_write(0, "return_share", "100"));
 	words[0] = 1;
 	words[SIZE / 16] = 1;
 	for (round = 0; round < 50; round++) {

@@ -898,6 +898,69 @@ int knob_write(const char *name, const char *text)
 	return file_write(path, text);
 }
 
+/* Call @act for the directory of each mirror of a device. Return: the sum of what it says. */
+static long long for_mirrors(unsigned int index, long long (*act)(const char *dir, void *arg),
+			     void *arg)
+{
+	char name[256], dir[512];
+	struct dirent *entry;
+	long long sum = 0;
+	DIR *mirrors;
+
+	snprintf(name, sizeof(name), "/sys/kernel/debug/hmm_core/dummy_gpu.%u/mirrors", index);
+	mirrors = opendir(name);
+	while (mirrors && (entry = readdir(mirrors))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(dir, sizeof(dir), "%s/%s", name, entry->d_name);
+		sum += act(dir, arg);
+	}
+	if (mirrors)
+		closedir(mirrors);
+	return sum;
+}
+
+static long long read_stat(const char *dir, void *arg)
+{
+	char path[600], name[64];
+	long long value, found = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/stats", dir);
+	file = fopen(path, "r");
+	while (file && fscanf(file, "%63s %lld", name, &value) == 2)
+		found += strcmp(name, arg) ? 0 : value;
+	if (file)
+		fclose(file);
+	return found;
+}
+
+long long mirrors_stat(unsigned int index, const char *name)
+{
+	return for_mirrors(index, read_stat, (void *)name);
+}
+
+struct mirror_text {
+	const char *name;
+	const char *text;
+};
+
+static long long write_text(const char *dir, void *arg)
+{
+	struct mirror_text *text = arg;
+	char path[600];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, text->name);
+	return !!file_write(path, text->text);
+}
+
+int mirrors_write(unsigned int index, const char *name, const char *text)
+{
+	struct mirror_text arg = { .name = name, .text = text };
+
+	return for_mirrors(index, write_text, &arg) ? -EIO : 0;
+}
+
 static void chip_path(char *path, size_t size, unsigned int index, const char *name)
 {
 	snprintf(path, size, "/sys/kernel/debug/dri/dummy_gpu.%u/%s", index, name);

@@ -244,6 +244,10 @@ int file_write_number(const char *path, long long value);
 bool file_says(const char *path, const char *text);
 /* /sys/kernel/debug/hmm_core/@name */
 int knob_write(const char *name, const char *text);
+/* The sum of counter @name over the mirrors of device @index: ours, if nobody else uses it. */
+long long mirrors_stat(unsigned int index, const char *name);
+/* Write @text to the file @name of each of them. */
+int mirrors_write(unsigned int index, const char *name, const char *text);
 /* A file of device @index in /sys/kernel/debug/dri: the faults of the chip. */
 int chip_write(unsigned int index, const char *name, const char *text);
 bool chip_says(unsigned int index, const char *name, const char *text);

@@ -84,6 +84,8 @@ TEST_F(hmm_two_devices, cpu_and_both_devices_take_turns)
 	uint64_t expected = *word, value;
 	unsigned int round;
 
+	for (round = 0; round < 2; round++)
+		ASSERT_EQ(0, mirrors_write(round, "return_share", "100"));
 	for (round = 0; round < 20; round++) {
 		ASSERT_EQ(0, scale(&self->gpu[0], (char *)word, 8, 3));
 		ASSERT_EQ(0, scale(&self->gpu[1], (char *)word, 8, 5));
@@ -180,6 +182,7 @@ TEST_F(hmm_two_devices, neither_starves_on_a_page_both_want)
 	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, mirrors_write(i, "return_share", "100"));
 		words[i] = 0;
 		racers[i].gpu = &self->gpu[i];
 		racers[i].word = &words[i];

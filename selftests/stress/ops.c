@@ -528,6 +528,7 @@ static struct op ops[] = {
 	{ "lock", 2, run_lock, NULL, true },
 	{ "reclaim", 1, run_reclaim, NULL, false },
 	{ "limit", 1, run_limit, NULL, false },
+	{ "share", 1, run_share, NULL, false },
 	{ "reopen", 2, run_reopen, NULL, false },
 	{ "buffer", 2, run_buffer, NULL, false },
 	{ "pageout", 3, NULL, mess_pageout, false },

@@ -577,6 +577,17 @@ void mess_to_system(struct worker *w, char *start, size_t size)
 	migrate(w, "to_system", start, size, DRM_DUMMY_GPU_PLACE_SYSTEM, 0);
 }
 
+/* How often what comes home may return: never, as it is loaded with, always. */
+void run_share(struct worker *w)
+{
+	static const char * const shares[] = { "0", "10", "100" };
+	unsigned int i = rng_below(&w->rng, ARRAY_SIZE(shares));
+	struct step *step = step_begin(w, "return_share", NULL, 0, i);
+
+	is_good(w, "return_share", file_write(RETURN_SHARE, shares[i]), ERRNOS(0));
+	step_end(step, 0);
+}
+
 void mess_evict(struct worker *w, char *start, size_t size)
 {
 	struct slot *slot = slot_get(w);

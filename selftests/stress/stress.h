@@ -302,6 +302,9 @@ void run_buffer(struct worker *w);
 void mess_to_device(struct worker *w, char *start, size_t size);
 void mess_to_system(struct worker *w, char *start, size_t size);
 void mess_evict(struct worker *w, char *start, size_t size);
+void run_share(struct worker *w);
+
+#define RETURN_SHARE	"/sys/module/hmm_core/parameters/return_share"
 void mess_advise(struct worker *w, char *start, size_t size);
 void mess_snapshot(struct worker *w, char *start, size_t size);
 

@@ -29,12 +29,14 @@ static struct hmmc_facts facts_nr(unsigned int nr)
 		/* Only writes ask for that. */
 		.device_only = (nr >> 12) & (nr >> 4) & 1,
 		.no_room = (nr >> 13) & 1,
+		.held = (nr >> 14) & 1,
+		.unsteady = (nr >> 15) & 1,
 		.page = (nr * 37) % WINDOW,
 		.window_pages = WINDOW,
 	};
 }
 
-#define NR_FACTS	16384
+#define NR_FACTS	65536
 
 typedef bool rule_fn(const struct hmmc_facts *facts, const struct hmmc_decision *decision);
 
@@ -114,7 +116,7 @@ static bool write_to_a_hole_fills_it_on_the_device_rule(const struct hmmc_facts 
 							const struct hmmc_decision *decision)
 {
 	return facts->state != HMMC_STATE_HOLE || !facts->write ||
-	       facts->wish == HMMC_WISH_STAY || facts->cow ||
+	       facts->wish == HMMC_WISH_STAY || facts->cow || decision->held_back ||
 	       (decision->migrate && decision->populate);
 }
 
@@ -241,15 +243,34 @@ static void granularity_changes_nothing_else(void)
 static bool only_large_pages_and_advice_exceed_64k_rule(const struct hmmc_facts *facts,
 							const struct hmmc_decision *decision)
 {
-	if (!facts->cow && !(facts->no_room && decision->migrate))
+	if (!facts->cow && !((facts->no_room || facts->unsteady) && decision->migrate))
 		return true;
 	return decision->nr <= 16 || facts->granularity || facts->state == HMMC_STATE_SYSTEM_HUGE ||
 	       (facts->thp && decision->populate);
 }
 
-static void nothing_grows_without_room_or_under_copy_on_write(void)
+static void nothing_grows_without_room_or_where_it_will_not_stay(void)
 {
 	holds_always(only_large_pages_and_advice_exceed_64k_rule);
+}
+
+static bool what_is_held_back_stays_rule(const struct hmmc_facts *facts,
+					 const struct hmmc_decision *decision)
+{
+	struct hmmc_facts without = *facts;
+	struct hmmc_decision usual;
+
+	without.held = false;
+	usual = hmmc_decide(&without);
+	if (!facts->held || usual.insist || !usual.migrate)
+		return !decision->held_back && decision->migrate == usual.migrate &&
+		       decision->nr == usual.nr;
+	return decision->held_back && !decision->migrate && !decision->populate;
+}
+
+static void what_is_held_back_stays_unless_it_must_not(void)
+{
+	holds_always(what_is_held_back_stays_rule);
 }
 
 /* What moves without anybody having said so. */
@@ -297,8 +318,10 @@ static const struct tap_test tests[] = {
 	{ "access_for_the_device_only_moves", access_for_the_device_only_moves },
 	{ "granularity_is_honoured", granularity_is_honoured },
 	{ "granularity_changes_nothing_else", granularity_changes_nothing_else },
-	{ "nothing_grows_without_room_or_under_copy_on_write",
-	  nothing_grows_without_room_or_under_copy_on_write },
+	{ "nothing_grows_without_room_or_where_it_will_not_stay",
+	  nothing_grows_without_room_or_where_it_will_not_stay },
+	{ "what_is_held_back_stays_unless_it_must_not",
+	  what_is_held_back_stays_unless_it_must_not },
 	{ "only_what_is_dense_grows", only_what_is_dense_grows },
 	{ "small_windows_are_not_overrun", small_windows_are_not_overrun },
 };
