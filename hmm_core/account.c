@@ -120,7 +120,7 @@ void hmmc_account_tell_room(struct hmmc_account *account)
 {
 	lockdep_assert_held(&account->pool->lock);
 
-	if (!account->turned_away || !has_much_room(account))
+	if (!account->turned_away || account->nr_evicting || !has_much_room(account))
 		return;
 	account->turned_away = false;
 	account->pool->turned_away = true;

@@ -147,11 +147,16 @@ u64 hmmc_evict_own(struct hmmc_account *account, u64 nr, enum hmmc_evict_mode mo
 
 	if (is_done(pool, account, nr))
 		return 0;
+	/* What is freed now is for the caller, not for those who were turned away. */
+	scoped_guard(spinlock_irqsave, &pool->lock)
+		account->nr_evicting++;
 	evicted = evict(pool, nr, account, mode);
 	hmmc_pool_count(pool, HMMC_POOL_LIMIT_EVICTED, evicted);
-	scoped_guard(spinlock_irqsave, &pool->lock)
+	scoped_guard(spinlock_irqsave, &pool->lock) {
+		account->nr_evicting--;
 		trace_hmmc_limit(pool->device->name, account->nr_frames,
 				 hmmc_account_max(account), nr, evicted);
+	}
 	return evicted;
 }
 

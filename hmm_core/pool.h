@@ -318,6 +318,7 @@ struct hmmc_account {
 	bool broke;			/* and no more can be */
 	struct list_head charges;	/* what was paid */
 	bool turned_away;		/* for lack of room under its limit: see room.c */
+	unsigned int nr_evicting;	/* who make room under it now, for themselves */
 	u64 nr_chunks;			/* it holds */
 	u64 nr_refused;			/* pages that went into ordinary frames instead */
 	struct list_head open;		/* its chunks with free frames */
