@@ -8,7 +8,6 @@
  * before it is empty. Runs with no lock held.
  */
 #include <linux/jiffies.h>
-#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sched/signal.h>
 
@@ -33,19 +32,6 @@ static bool is_killed(enum hmmc_evict_mode mode)
 	return mode != HMMC_EVICT_STUBBORN && fatal_signal_pending(current);
 }
 
-/*
- * Times to try a large folio that does not move, which is all of its chunk: what
- * keeps it may be gone soon, but to ask for each of its frames takes minutes.
- */
-#define MAX_FOLIO_TRIES	8
-
-static bool is_one_folio(unsigned long first_pfn, unsigned int nr_used)
-{
-	/* A free frame still has the flags of what it was. */
-	return nr_used == HMMC_WINDOW_PAGES &&
-	       folio_test_large(page_folio(pfn_to_page(first_pfn)));
-}
-
 /* Return: how many frames of @chunk are free that were not. */
 static unsigned int move_chunk(struct hmmc_pool *pool, struct hmmc_scratch *scratch,
 			       struct hmmc_chunk *chunk, unsigned int nr,
@@ -55,7 +41,6 @@ static unsigned int move_chunk(struct hmmc_pool *pool, struct hmmc_scratch *scra
 	DECLARE_BITMAP(used, HMMC_WINDOW_PAGES);
 	struct hmmc_search search = {};
 	unsigned int nr_left = nr;
-	unsigned int tries = 0;
 	unsigned int i;
 
 	/* Each turn is for a frame that none was for, so this ends. */
@@ -66,8 +51,6 @@ static unsigned int move_chunk(struct hmmc_pool *pool, struct hmmc_scratch *scra
 		/* Others of the chunk have come along. */
 		nr_left = hmmc_pool_used(chunk, used);
 		bitmap_and(todo, todo, used, HMMC_WINDOW_PAGES);
-		if (++tries >= MAX_FOLIO_TRIES && is_one_folio(first_pfn, nr_left))
-			break;
 		cond_resched();
 	}
 	hmmc_search_end(&search);

@@ -235,7 +235,25 @@ TEST_F(hmm_progress, atomic_that_is_for_the_device_only_ends_at_a_page_that_neve
 
 /* ---- Memory that does not leave ------------------------------------------- */
 
-TEST_F_TIMEOUT(hmm_progress, eviction_ends_where_nothing_moves, 120)
+/* Small pages: of a large folio it asks for each frame, which takes minutes. */
+FIXTURE(hmm_progress_evict) {
+	struct gpu gpu;
+	char *mem;
+};
+
+FIXTURE_SETUP(hmm_progress_evict)
+{
+	setup_gpu(_metadata, &self->gpu, 0);
+	self->mem = must_alloc(_metadata, SIZE, MEM_PTE);
+	pattern_fill(self->mem, SIZE, 1);
+}
+
+FIXTURE_TEARDOWN(hmm_progress_evict)
+{
+	teardown_gpu(_metadata, &self->gpu);
+}
+
+TEST_F_TIMEOUT(hmm_progress_evict, eviction_ends_where_nothing_moves, 120)
 {
 	struct drm_dummy_gpu_device_stats before, after;
 
