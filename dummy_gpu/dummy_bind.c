@@ -21,10 +21,11 @@
 
 #include <hmm_core/hmm_core.h>
 
+#include "dummy_args.h"
+#include "dummy_array.h"
 #include "dummy_bind.h"
 #include "dummy_device.h"
 #include "dummy_gem.h"
-#include "dummy_validate.h"
 #include "dummy_vm.h"
 
 /* ---- Bindings ----------------------------------------------------------- */
@@ -247,26 +248,6 @@ void dummy_bind_clear(struct dummy_vm *vm)
 	drm_gpuvm_bo_deferred_cleanup(&vm->gpuvm);
 }
 
-static int check_op(struct dummy_vm *vm, const struct drm_dummy_gpu_bind_op *op)
-{
-	struct drm_device *drm = vm->gpuvm.drm;
-	bool is_map = op->type == DRM_DUMMY_GPU_BIND_MAP;
-
-	if (op->type > DRM_DUMMY_GPU_BIND_UNMAP)
-		return dummy_invalid(drm, "bind_op.type");
-	if (op->flags & ~(is_map ? DRM_DUMMY_GPU_BIND_READONLY : 0))
-		return dummy_invalid(drm, "bind_op.flags");
-	if (op->pad)
-		return dummy_invalid(drm, "bind_op.pad");
-	if (!is_map && (op->handle || op->offset))
-		return dummy_invalid(drm, "bind_op.handle or offset of UNMAP");
-	if (!dummy_span_is_valid(op->start, op->size, HW_VA_END))
-		return dummy_invalid(drm, "bind_op.start or size");
-	if (vm->is_svm && op->start < DUMMY_SVM_END)
-		return dummy_invalid(drm, "bind_op.start below svm_end");
-	return 0;
-}
-
 /* Find everything @request needs, waiting for it if need be. */
 static int bind_resolve(struct dummy_vm *vm, struct drm_file *file,
 			struct bind_request *request)
@@ -276,7 +257,7 @@ static int bind_resolve(struct dummy_vm *vm, struct drm_file *file,
 	struct drm_gem_object *obj;
 	int ret;
 
-	ret = check_op(vm, op);
+	ret = dummy_args_check_bind_op(drm, op, vm->is_svm);
 	if (ret || op->type != DRM_DUMMY_GPU_BIND_MAP)
 		return ret;
 
@@ -286,9 +267,9 @@ static int bind_resolve(struct dummy_vm *vm, struct drm_file *file,
 
 	/* Whoever calls drops it, with or without an error. */
 	request->gem = to_dummy_gem(obj);
-	if (!PAGE_ALIGNED(op->offset) || op->offset > obj->size ||
-	    op->size > obj->size - op->offset)
-		return dummy_invalid(drm, "bind_op.offset or size beyond the object");
+	ret = dummy_args_check_bind_size(drm, op, obj->size);
+	if (ret)
+		return ret;
 
 	return dummy_gem_populate(request->gem);
 }
@@ -359,10 +340,9 @@ int dummy_bind_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 	struct dummy_vm *vm;
 	int ret;
 
-	if (args->flags)
-		return dummy_invalid(drm, "vm_bind.flags");
-	if (!count)
-		return dummy_invalid(drm, "vm_bind.ops.count");
+	ret = dummy_args_check_vm_bind(drm, args);
+	if (ret)
+		return ret;
 
 	vm = dummy_vm_lookup(file, args->vm_id);
 	if (IS_ERR(vm))

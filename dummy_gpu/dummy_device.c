@@ -25,6 +25,7 @@
 
 #include <hmm_core/hmm_core.h>
 
+#include "dummy_args.h"
 #include "dummy_copy.h"
 #include "dummy_device.h"
 #include "dummy_drv.h"
@@ -32,7 +33,6 @@
 #include "dummy_gem.h"
 #include "dummy_job.h"
 #include "dummy_svm.h"
-#include "dummy_validate.h"
 #include "dummy_vm.h"
 #include "hw/hw.h"
 

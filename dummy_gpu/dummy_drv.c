@@ -28,6 +28,7 @@
 #include <hmm_core/hmm_core.h>
 
 #include "compat.h"
+#include "dummy_args.h"
 #include "dummy_bind.h"
 #include "dummy_config.h"
 #include "dummy_debugfs.h"
@@ -37,7 +38,6 @@
 #include "dummy_memory.h"
 #include "dummy_queue.h"
 #include "dummy_submit.h"
-#include "dummy_validate.h"
 #include "dummy_vm.h"
 #include "dummy_wait.h"
 

@@ -21,11 +21,11 @@
 
 #include <hmm_core/hmm_core.h>
 
+#include "dummy_args.h"
 #include "dummy_device.h"
 #include "dummy_fault.h"
 #include "dummy_job.h"
 #include "dummy_queue.h"
-#include "dummy_validate.h"
 #include "dummy_vm.h"
 #include "hw/hw.h"
 

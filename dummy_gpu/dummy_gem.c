@@ -14,7 +14,6 @@
  * the object's dma_resv for SYSTEM pages and for the lost page.
  */
 #include <linux/mm.h>
-#include <linux/overflow.h>
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
@@ -24,14 +23,12 @@
 #include <hmm_core/hmm_core.h>
 
 #include "compat.h"
+#include "dummy_args.h"
 #include "dummy_copy.h"
 #include "dummy_device.h"
 #include "dummy_gem.h"
-#include "dummy_validate.h"
 #include "dummy_vm.h"
 #include "hw/hw.h"
-
-#define KNOWN_FLAGS	(DRM_DUMMY_GPU_GEM_VRAM | DRM_DUMMY_GPU_GEM_NO_MMAP)
 
 /* ---- SYSTEM objects ----------------------------------------------------- */
 
@@ -333,10 +330,9 @@ int dummy_gem_create_ioctl(struct drm_device *drm, void *data, struct drm_file *
 	struct drm_gem_object *obj;
 	int ret;
 
-	if (args->flags & ~KNOWN_FLAGS)
-		return dummy_invalid(drm, "gem_create.flags");
-	if (!dummy_span_is_valid(0, args->size, S64_MAX))
-		return dummy_invalid(drm, "gem_create.size");
+	ret = dummy_args_check_gem_create(drm, args);
+	if (ret)
+		return ret;
 
 	if (args->flags & DRM_DUMMY_GPU_GEM_VRAM)
 		obj = vram_create(device, file, args->size);

@@ -24,9 +24,10 @@
 
 #include <hmm_core/hmm_core.h>
 
+#include "dummy_args.h"
+#include "dummy_array.h"
 #include "dummy_device.h"
 #include "dummy_memory.h"
-#include "dummy_validate.h"
 #include "dummy_vm.h"
 
 /* A piece of a migration: many windows, so that batches stay whole. */
@@ -61,31 +62,6 @@ static_assert((int)DRM_DUMMY_GPU_PLACE_SYSTEM == (int)HMMC_PLACE_SYSTEM);
 static_assert((int)DRM_DUMMY_GPU_PLACE_DEVICE == (int)HMMC_PLACE_DEVICE);
 static_assert((int)DRM_DUMMY_GPU_PLACE_PEER == (int)HMMC_PLACE_PEER);
 
-static int check_advise(struct drm_device *drm, const struct drm_dummy_gpu_advise *args)
-{
-	/* Largest value of each advice. */
-	static const u64 max_value[] = {
-		[DRM_DUMMY_GPU_ADVICE_RESET] = 0,
-		[DRM_DUMMY_GPU_ADVICE_PLACE] = DRM_DUMMY_GPU_PLACE_DEVICE,
-		[DRM_DUMMY_GPU_ADVICE_THP] = 1,
-		[DRM_DUMMY_GPU_ADVICE_GRANULARITY] = HMMC_WINDOW_SHIFT,
-		[DRM_DUMMY_GPU_ADVICE_READ_MOSTLY] = 1,
-		[DRM_DUMMY_GPU_ADVICE_ATOMICS] = DRM_DUMMY_GPU_ATOMICS_NONE,
-		[DRM_DUMMY_GPU_ADVICE_PIN] = 1,
-	};
-
-	if (args->advice >= ARRAY_SIZE(max_value))
-		return dummy_invalid(drm, "advise.advice");
-	if (args->value > max_value[args->advice])
-		return dummy_invalid(drm, "advise.value");
-	if (args->advice == DRM_DUMMY_GPU_ADVICE_GRANULARITY &&
-	    args->value && args->value < PAGE_SHIFT)
-		return dummy_invalid(drm, "advise.value: GRANULARITY below a page");
-	if (!dummy_span_is_valid(args->start, args->size, DUMMY_SVM_END))
-		return dummy_invalid(drm, "advise.start or size");
-	return 0;
-}
-
 int dummy_memory_advise_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 {
 	struct drm_dummy_gpu_advise *args = data;
@@ -93,7 +69,7 @@ int dummy_memory_advise_ioctl(struct drm_device *drm, void *data, struct drm_fil
 	struct dummy_vm *vm;
 	int ret;
 
-	ret = check_advise(drm, args);
+	ret = dummy_args_check_advise(drm, args);
 	if (ret)
 		return ret;
 
@@ -114,9 +90,6 @@ static_assert(DRM_DUMMY_GPU_MIGRATE_POPULATE == HMMC_MIGRATE_POPULATE);
 static_assert(DRM_DUMMY_GPU_MIGRATE_MAP == HMMC_MIGRATE_MAP);
 static_assert(DRM_DUMMY_GPU_MIGRATE_WRITE == HMMC_MIGRATE_WRITE);
 static_assert(DRM_DUMMY_GPU_MIGRATE_KEEP == HMMC_MIGRATE_KEEP);
-
-#define MIGRATE_FLAGS	(DRM_DUMMY_GPU_MIGRATE_POPULATE | DRM_DUMMY_GPU_MIGRATE_MAP | \
-			 DRM_DUMMY_GPU_MIGRATE_WRITE | DRM_DUMMY_GPU_MIGRATE_KEEP)
 
 static_assert((int)DRM_DUMMY_GPU_MIGRATE_MOVED == (int)HMMC_RESULT_MOVED);
 static_assert((int)DRM_DUMMY_GPU_MIGRATE_ALREADY == (int)HMMC_RESULT_ALREADY);
@@ -205,27 +178,6 @@ static int copy_runs_out(struct run_writer *writer)
 	if (!nr)
 		return 0;
 	return dummy_array_write(writer->to, first, writer->buffer, sizeof(*writer->buffer), nr);
-}
-
-static int check_migrate(struct drm_device *drm, const struct drm_dummy_gpu_migrate *args)
-{
-	if (args->place != DRM_DUMMY_GPU_PLACE_SYSTEM && args->place != DRM_DUMMY_GPU_PLACE_DEVICE)
-		return dummy_invalid(drm, "migrate.place");
-	if (args->flags & ~MIGRATE_FLAGS)
-		return dummy_invalid(drm, "migrate.flags");
-	if (args->place != DRM_DUMMY_GPU_PLACE_DEVICE &&
-	    args->flags & (DRM_DUMMY_GPU_MIGRATE_POPULATE | DRM_DUMMY_GPU_MIGRATE_MAP))
-		return dummy_invalid(drm, "migrate.flags: POPULATE or MAP without DEVICE");
-	if (!(args->flags & DRM_DUMMY_GPU_MIGRATE_MAP) &&
-	    args->flags & (DRM_DUMMY_GPU_MIGRATE_WRITE | DRM_DUMMY_GPU_MIGRATE_KEEP))
-		return dummy_invalid(drm, "migrate.flags: WRITE or KEEP without MAP");
-	if (args->pad)
-		return dummy_invalid(drm, "migrate.pad");
-	if (!dummy_span_is_valid(args->start, args->size, DUMMY_SVM_END))
-		return dummy_invalid(drm, "migrate.start or size");
-	if (!dummy_array_is_valid(&args->runs, sizeof(struct drm_dummy_gpu_migrate_run)))
-		return dummy_invalid(drm, "migrate.runs");
-	return 0;
 }
 
 static void add_results(struct drm_dummy_gpu_migrate *args, const struct hmmc_migrate *done)
@@ -319,7 +271,7 @@ int dummy_memory_migrate_ioctl(struct drm_device *drm, void *data, struct drm_fi
 	struct dummy_vm *vm;
 	int ret;
 
-	ret = check_migrate(drm, args);
+	ret = dummy_args_check_migrate(drm, args);
 	if (ret)
 		return ret;
 
@@ -363,19 +315,6 @@ struct snapshot {
 	struct hmmc_page from[HMMC_WINDOW_PAGES];
 	struct drm_dummy_gpu_page to[HMMC_WINDOW_PAGES];
 };
-
-static int check_snapshot(struct drm_device *drm, const struct drm_dummy_gpu_snapshot *args)
-{
-	if (args->flags)
-		return dummy_invalid(drm, "snapshot.flags");
-	if (!dummy_span_is_valid(args->start, args->size, DUMMY_SVM_END))
-		return dummy_invalid(drm, "snapshot.start or size");
-	if (args->pages.count != args->size >> PAGE_SHIFT)
-		return dummy_invalid(drm, "snapshot.pages.count");
-	if (!dummy_array_is_valid(&args->pages, sizeof(struct drm_dummy_gpu_page)))
-		return dummy_invalid(drm, "snapshot.pages");
-	return 0;
-}
 
 static void translate(struct snapshot *snapshot, unsigned long nr_pages)
 {
@@ -451,7 +390,7 @@ int dummy_memory_snapshot_ioctl(struct drm_device *drm, void *data, struct drm_f
 	struct dummy_vm *vm;
 	int ret;
 
-	ret = check_snapshot(drm, args);
+	ret = dummy_args_check_snapshot(drm, args);
 	if (ret)
 		return ret;
 
@@ -474,13 +413,11 @@ int dummy_memory_snapshot_ioctl(struct drm_device *drm, void *data, struct drm_f
 int dummy_memory_evict_ioctl(struct drm_device *drm, void *data, struct drm_file *file)
 {
 	struct drm_dummy_gpu_evict *args = data;
+	int ret;
 
-	if (args->flags)
-		return dummy_invalid(drm, "evict.flags");
-	if (args->pad)
-		return dummy_invalid(drm, "evict.pad");
-	if (args->size != U64_MAX && !dummy_span_is_valid(0, args->size, S64_MAX))
-		return dummy_invalid(drm, "evict.size");
+	ret = dummy_args_check_evict(drm, args);
+	if (ret)
+		return ret;
 	if (!capable(CAP_SYS_ADMIN))
 		return -EACCES;
 

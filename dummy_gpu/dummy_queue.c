@@ -22,12 +22,12 @@
 
 #include <hmm_core/hmm_core.h>
 
+#include "dummy_args.h"
 #include "dummy_device.h"
 #include "dummy_drv.h"
 #include "dummy_fault.h"
 #include "dummy_job.h"
 #include "dummy_queue.h"
-#include "dummy_validate.h"
 #include "dummy_vm.h"
 #include "hw/hw.h"
 
@@ -377,19 +377,6 @@ u64 dummy_queue_busy_ns(struct dummy_file *file)
 
 /* ---- Ioctls ------------------------------------------------------------- */
 
-static int check_create(struct drm_device *drm, const struct drm_dummy_gpu_queue_create *args)
-{
-	if (args->flags & ~DRM_DUMMY_GPU_QUEUE_EVENTFD)
-		return dummy_invalid(drm, "queue_create.flags");
-	if (!(args->flags & DRM_DUMMY_GPU_QUEUE_EVENTFD) && args->eventfd)
-		return dummy_invalid(drm, "queue_create.eventfd");
-	if (args->engine >= to_dummy_device(drm)->config.nr_engines)
-		return dummy_invalid(drm, "queue_create.engine");
-	if (args->timeout_ms > DUMMY_MAX_TIMEOUT_MS)
-		return dummy_invalid(drm, "queue_create.timeout_ms");
-	return 0;
-}
-
 /* Others may use and destroy the queue as soon as it is in the table. */
 static int publish(struct dummy_file *file, struct dummy_queue *queue)
 {
@@ -412,7 +399,7 @@ int dummy_queue_create_ioctl(struct drm_device *drm, void *data, struct drm_file
 	struct dummy_vm *vm;
 	int ret;
 
-	ret = check_create(drm, args);
+	ret = dummy_args_check_queue_create(drm, args, to_dummy_device(drm)->config.nr_engines);
 	if (ret)
 		return ret;
 

@@ -17,59 +17,16 @@
 
 #include <drm/drm_file.h>
 #include <drm/drm_syncobj.h>
-#include <drm/dummy_gpu_isa.h>
 
 #include <hmm_core/hmm_core.h>
 
+#include "dummy_args.h"
+#include "dummy_array.h"
 #include "dummy_device.h"
 #include "dummy_job.h"
 #include "dummy_queue.h"
 #include "dummy_submit.h"
-#include "dummy_validate.h"
 #include "dummy_vm.h"
-#include "hw/hw.h"
-
-/* ---- Checks ------------------------------------------------------------- */
-
-static int check_submit(struct drm_device *drm, const struct drm_dummy_gpu_submit *args)
-{
-	if (args->flags & ~DRM_DUMMY_GPU_SUBMIT_FENCE)
-		return dummy_invalid(drm, "submit.flags");
-	if (!args->stream_size || args->stream_size % 8 ||
-	    args->stream_size > DUMMY_GPU_MAX_STREAM)
-		return dummy_invalid(drm, "submit.stream_size");
-	if (args->stream % 8 || args->stream > HW_VA_END - args->stream_size)
-		return dummy_invalid(drm, "submit.stream");
-	if (!(args->flags & DRM_DUMMY_GPU_SUBMIT_FENCE) && (args->fence_addr || args->fence_value))
-		return dummy_invalid(drm, "submit.fence_addr or fence_value");
-	if (args->fence_addr % 8)
-		return dummy_invalid(drm, "submit.fence_addr");
-	return 0;
-}
-
-static int check_submit_on(struct dummy_queue *queue, const struct drm_dummy_gpu_submit *args)
-{
-	struct drm_device *drm = &queue->device->drm;
-
-	if (!queue->is_svm && args->flags & DRM_DUMMY_GPU_SUBMIT_FENCE)
-		return dummy_invalid(drm, "submit.flags: FENCE on a queue without SVM");
-	if (args->flags & DRM_DUMMY_GPU_SUBMIT_FENCE && !args->fence_addr)
-		return dummy_invalid(drm, "submit.fence_addr");
-	return 0;
-}
-
-static int check_sync(struct dummy_queue *queue, const struct drm_dummy_gpu_sync *sync)
-{
-	struct drm_device *drm = &queue->device->drm;
-
-	if (sync->flags & ~(DRM_DUMMY_GPU_SYNC_SIGNAL | DRM_DUMMY_GPU_SYNC_TIMELINE))
-		return dummy_invalid(drm, "sync.flags");
-	if (!(sync->flags & DRM_DUMMY_GPU_SYNC_TIMELINE) && sync->value)
-		return dummy_invalid(drm, "sync.value");
-	if (queue->is_svm && sync->flags & DRM_DUMMY_GPU_SYNC_SIGNAL)
-		return dummy_invalid(drm, "sync.flags: SIGNAL on a queue with SVM");
-	return 0;
-}
 
 /* ---- Collecting --------------------------------------------------------- */
 
@@ -140,7 +97,7 @@ static int submit_collect(struct submit *submit, const struct drm_dummy_gpu_subm
 	for (i = 0; i < submit->nr_syncs; i++) {
 		const struct drm_dummy_gpu_sync *sync = &submit->syncs[i];
 
-		ret = check_sync(submit->queue, sync);
+		ret = dummy_args_check_sync(submit->file->minor->dev, sync, submit->queue->is_svm);
 		if (ret)
 			return ret;
 
@@ -253,7 +210,7 @@ static int submit_all(struct submit *submit, struct drm_dummy_gpu_submit *args)
 {
 	int ret;
 
-	ret = check_submit_on(submit->queue, args);
+	ret = dummy_args_check_submit_on(submit->file->minor->dev, args, submit->queue->is_svm);
 	if (ret)
 		return ret;
 
@@ -274,7 +231,7 @@ int dummy_submit_ioctl(struct drm_device *drm, void *data, struct drm_file *file
 	struct submit submit = { .file = file };
 	int ret;
 
-	ret = check_submit(drm, args);
+	ret = dummy_args_check_submit(drm, args);
 	if (ret)
 		return ret;
 

@@ -19,11 +19,11 @@
 
 #include <hmm_core/hmm_core.h>
 
+#include "dummy_args.h"
 #include "dummy_bind.h"
 #include "dummy_device.h"
 #include "dummy_drv.h"
 #include "dummy_queue.h"
-#include "dummy_validate.h"
 #include "dummy_vm.h"
 
 /* ---- Life --------------------------------------------------------------- */

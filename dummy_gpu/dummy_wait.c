@@ -19,10 +19,10 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
 
+#include "dummy_args.h"
 #include "dummy_device.h"
 #include "dummy_job.h"
 #include "dummy_queue.h"
-#include "dummy_validate.h"
 #include "dummy_wait.h"
 
 /* ---- JOB_QUERY ---------------------------------------------------------- */
@@ -120,16 +120,6 @@ int dummy_wait_job_ioctl(struct drm_device *drm, void *data, struct drm_file *fi
 
 /* ---- WAIT_FENCE --------------------------------------------------------- */
 
-static int check_wait_fence(struct drm_device *drm,
-			    const struct drm_dummy_gpu_wait_fence *args)
-{
-	if (args->flags)
-		return dummy_invalid(drm, "wait_fence.flags");
-	if (args->addr % 8)
-		return dummy_invalid(drm, "wait_fence.addr");
-	return 0;
-}
-
 /* Who may have written @queue's fence but failed: only asked when it is not there. */
 static int job_verdict(struct dummy_queue *queue, u64 id)
 {
@@ -208,7 +198,7 @@ int dummy_wait_fence_ioctl(struct drm_device *drm, void *data, struct drm_file *
 	struct dummy_queue *queue;
 	int idx, ret;
 
-	ret = check_wait_fence(drm, args);
+	ret = dummy_args_check_wait_fence(drm, args);
 	if (ret)
 		return ret;
 

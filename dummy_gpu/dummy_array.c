@@ -1,44 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Spans and arrays as user space hands them in.
+ * Arrays as user space hands them in.
  *
  * Invariant: user memory is read once, into memory of the kernel, and only that
- * copy is looked at afterwards. Sums that user space controls are made here.
+ * copy is looked at afterwards.
  *
  * Lock: none; what copies may fault, so hold nothing that a fault may need.
  */
-#include <linux/mm.h>
-#include <linux/overflow.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include <hmm_core/hmm_core.h>
 
-#include "dummy_validate.h"
-
-/* Is [@start, @start + @size) page aligned, not empty and not beyond @end? */
-bool dummy_span_is_valid(u64 start, u64 size, u64 end)
-{
-	u64 last;
-
-	if (!size || !PAGE_ALIGNED(start | size))
-		return false;
-	return !check_add_overflow(start, size, &last) && last <= end;
-}
-
-/* A stride below the first version's would cut off what has no default. */
-bool dummy_array_is_valid(const struct drm_dummy_gpu_array *array, size_t min_size)
-{
-	u64 bytes, last;
-
-	if (!array->count)
-		return true;
-	if (array->stride < min_size)
-		return false;
-	return !check_mul_overflow((u64)array->stride, (u64)array->count, &bytes) &&
-	       !check_add_overflow(array->array, bytes, &last);
-}
+#include "dummy_args.h"
+#include "dummy_array.h"
 
 static int read_elements(const struct drm_dummy_gpu_array *array, void *elements, size_t size)
 {
@@ -64,13 +39,9 @@ void *dummy_array_read(struct drm_device *drm, const struct drm_dummy_gpu_array 
 
 	if (!array->count)
 		return NULL;
-	if (!dummy_array_is_valid(array, min_size))
-		return ERR_PTR(dummy_invalid(drm, "array stride or address"));
-	if (array->count > max_count)
-		return ERR_PTR(dummy_invalid(drm, "array count"));
-	/* Every byte of a tail is looked at, and nobody can interrupt that. */
-	if (array->stride > PAGE_SIZE)
-		return ERR_PTR(-E2BIG);
+	ret = dummy_args_check_array(drm, array, min_size, max_count);
+	if (ret)
+		return ERR_PTR(ret);
 
 	elements = hmmc_inject("gpu_array") ? NULL :
 		   kvmalloc_array(array->count, size, GFP_KERNEL_ACCOUNT);
