@@ -23,6 +23,6 @@ void hmmc_pace_spend(struct hmmc_pace *pace, u64 start_ns, u64 end_ns, unsigned 
 
 	if (share >= 100)
 		return;
-	next = cost > HMMC_MAX_BREAK_NS ? begin + HMMC_MAX_BREAK_NS : begin + cost * 100 / share;
+	next = begin + cost * 100 / share;
 	pace->next_ns = next < end_ns + HMMC_MAX_BREAK_NS ? next : end_ns + HMMC_MAX_BREAK_NS;
 }

@@ -61,6 +61,20 @@ static void accident_does_not_stop_it_for_long(void)
 	CHECK(hmmc_pace_allows(&pace, 2005 * SEC));
 }
 
+/* One that takes longer than the longest break is no exception. */
+static void one_that_takes_long_has_a_break_too(void)
+{
+	struct hmmc_pace pace = {};
+
+	hmmc_pace_spend(&pace, 0, 5 * SEC, 10);
+	CHECK(!hmmc_pace_allows(&pace, 9 * SEC - 1));
+	CHECK(hmmc_pace_allows(&pace, 9 * SEC));
+
+	hmmc_pace_spend(&pace, 100 * SEC, 105 * SEC, 80);
+	CHECK(!hmmc_pace_allows(&pace, 105 * SEC + 1250 * MS - 1));
+	CHECK(hmmc_pace_allows(&pace, 105 * SEC + 1250 * MS));
+}
+
 /* What a minute is spent on if it is done whenever that is allowed. */
 static void share_of_a_minute_is_never_more(void)
 {
@@ -93,6 +107,7 @@ static const struct tap_test tests[] = {
 	{ "all_of_the_time_is_no_limit", all_of_the_time_is_no_limit },
 	{ "several_at_once_add_up", several_at_once_add_up },
 	{ "accident_does_not_stop_it_for_long", accident_does_not_stop_it_for_long },
+	{ "one_that_takes_long_has_a_break_too", one_that_takes_long_has_a_break_too },
 	{ "share_of_a_minute_is_never_more", share_of_a_minute_is_never_more },
 };
 
