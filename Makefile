@@ -28,6 +28,8 @@ help:
 	@echo
 	@echo 'Check:'
 	@echo '  unit            - pure code in user space, with sanitizers; seconds'
+	@echo '  fuzz            - each fuzzer of that code for SECONDS=60'
+	@echo '  fuzz-merge      - let the corpora in the tree have what it found'
 	@echo '  style           - include rule, checkpatch, sparse, W=1'
 	@echo '  checkpatch, sparse - one of these alone'
 	@echo '  selftests       - the kselftests, in a VM'
@@ -47,10 +49,11 @@ help:
 	@echo '  HMM_OUT=DIR     - where the results go (a directory in the cache)'
 	@echo '  HMM_MIRROR=URL  - the Debian mirror (that of this machine)'
 	@echo '  DUMMY_GPU_ARGS  - parameters of dummy_gpu in the VM'
-	@echo '  SECONDS, SEED, OPS - of stress: how long, which, made of what'
+	@echo '  SECONDS         - of stress and fuzz: how long'
+	@echo '  SEED, OPS       - of stress: which, made of what'
 
 # What runs inside the root, with the tree read-only at /src.
-IN_ROOT := modules tools tests igt_tests toy unit style checkpatch sparse includes docs
+IN_ROOT := modules tools tests igt_tests toy unit fuzz style checkpatch sparse includes docs
 
 ifeq ($(HMM_IN_ROOT),1)
 
@@ -70,7 +73,13 @@ else ifeq ($(KDIR),)
 .PHONY: $(IN_ROOT)
 $(IN_ROOT):
 	@$(if $(filter debug,$(KERNEL)),selftests/vm/debug-kernel)
-	@$(ENTER) make --no-print-directory $@ $(if $(W),W=$(W)) $(if $(V),V=$(V)) $(if $(KERNEL),KERNEL=$(KERNEL))
+	@$(ENTER) make --no-print-directory $@ $(if $(W),W=$(W)) $(if $(V),V=$(V)) $(if $(KERNEL),KERNEL=$(KERNEL)) \
+		$(if $(filter fuzz,$@),SECONDS=$(SECONDS))
+
+# Writes to the tree.
+.PHONY: fuzz-merge
+fuzz-merge:
+	@selftests/vm/enter --rw -- make --no-print-directory $@
 
 .PHONY: modules_install
 modules_install:
@@ -101,7 +110,7 @@ endif
 
 ifeq ($(HMM_IN_ROOT),1)
 
-.PHONY: tools tests igt_tests toy unit docs
+.PHONY: tools tests igt_tests toy unit fuzz fuzz-merge docs
 # libdummy first: the others link with it.
 TOOLS	:= $(patsubst tools/%/Makefile,%,$(wildcard tools/*/Makefile))
 tools:
@@ -128,7 +137,7 @@ toy: modules
 		$(LOCKED) $(MAKE) -C $(KDIR) M=$(CURDIR)/Documentation/toy MO=$(TOY) \
 			KBUILD_EXTRA_SYMBOLS=$(MO)/Module.symvers modules
 
-# The tools have tests of their own that need no device.
+# The tools have tests of their own that need no device, the fuzzers have corpora.
 unit:
 	@mkdir -p $(OUT)/unit $(OUT)/tools
 	+@$(MAKE) $(QUIET) $(JOBS) -C selftests/unit O=$(OUT)/unit run
@@ -136,6 +145,14 @@ unit:
 		! grep -q '^check:' tools/$$tool/Makefile || \
 			$(MAKE) $(QUIET) -C tools/$$tool O=$(OUT)/tools check || exit 1; \
 	done
+	+@$(FUZZ) check
+
+FUZZ	= $(MAKE) $(QUIET) $(JOBS) -C selftests/fuzz O=$(OUT)/fuzz
+fuzz:
+	+@$(FUZZ) SECONDS=$(SECONDS) run
+
+fuzz-merge:
+	+@$(FUZZ) merge
 
 docs:
 	@PYTHONPATH=/usr/src/linux/Documentation/sphinx srctree=/usr/src/linux \

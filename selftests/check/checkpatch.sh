@@ -46,7 +46,7 @@ catches_planted()
 tap checkpatch_catches_a_planted_mistake catches_planted
 for dir in hmm_core hmm_core/logic dummy_gpu dummy_gpu/hw dummy_gpu/test uapi/drm \
 	   Documentation/toy tools/libdummy tools/hmmctl \
-	   selftests/hmm selftests/igt selftests/unit selftests/perf selftests/stress; do
+	   selftests/hmm selftests/igt selftests/unit selftests/fuzz selftests/perf selftests/stress; do
 	mapfile -t files < <(find "$dir/" -maxdepth 1 -name '*.[ch]' 2>/dev/null | sort)
 	[ ${#files[@]} -gt 0 ] || continue
 	case $dir in

@@ -6,11 +6,8 @@
 #include <linux/bits.h>
 #include <string.h>
 
-#include "density.h"
+#include "density_model.h"
 #include "tap.h"
-
-#define WINDOW	512
-#define LONGS	(WINDOW / BITS_PER_LONG)
 
 static const struct hmmc_density cpu = { .window = WINDOW, .first = 1, .one_in = 3 };
 static const struct hmmc_density device = { .window = WINDOW, .first = 16, .one_in = 2 };
@@ -25,71 +22,6 @@ static const struct hmmc_density all[] = {
 	{ .window = 8, .first = 16, .one_in = 2 },
 	{ .window = 1, .first = 1, .one_in = 2 },
 };
-
-static bool is_served(const unsigned long *served, unsigned int page)
-{
-	return served[page / BITS_PER_LONG] & BIT(page % BITS_PER_LONG);
-}
-
-static void serve(unsigned long *served, unsigned int first, unsigned int nr)
-{
-	for (; nr; nr--, first++)
-		served[first / BITS_PER_LONG] |= BIT(first % BITS_PER_LONG);
-}
-
-static unsigned int count(const unsigned long *served, unsigned int first, unsigned int end)
-{
-	unsigned int nr = 0;
-
-	for (; first < end; first++)
-		nr += is_served(served, first);
-	return nr;
-}
-
-/* ---- The model ------------------------------------------------------------ */
-
-static bool model_is_dense(const struct hmmc_density *density, const unsigned long *served,
-			   unsigned int page, unsigned int nr)
-{
-	unsigned long with_block[LONGS];
-	unsigned int first = page / nr * nr;
-
-	memcpy(with_block, served, sizeof(with_block));
-	serve(with_block, page / density->first * density->first, density->first);
-	return count(with_block, first, first + nr) * density->one_in > nr;
-}
-
-/* Whether what was served is one run that ends or begins where the block does. */
-static bool model_is_run(const struct hmmc_density *density, const unsigned long *served,
-			 unsigned int page)
-{
-	unsigned int block = page / density->first * density->first;
-	unsigned int start = 0, end;
-
-	while (start < density->window && !is_served(served, start))
-		start++;
-	for (end = start; end < density->window && is_served(served, end);)
-		end++;
-	return !count(served, end, density->window) && end >= block &&
-	       start <= block + density->first;
-}
-
-static unsigned int model(const struct hmmc_density *density, const unsigned long *served,
-			  unsigned int page)
-{
-	unsigned int total = count(served, 0, density->window);
-	unsigned int best, nr;
-
-	if (density->first > density->window)
-		return density->window;
-	best = density->first;
-	for (nr = best; nr <= density->window && total; nr *= 2) {
-		if (model_is_dense(density, served, page, nr) ||
-		    (nr <= 8 * total && model_is_run(density, served, page)))
-			best = nr;
-	}
-	return best;
-}
 
 /* ---- Claims --------------------------------------------------------------- */
 

@@ -8,6 +8,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* for the uapi's drm.h */
+#include <asm/posix_types.h>
+
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
@@ -29,6 +32,7 @@ typedef s64 __s64;
 #define U16_MAX	((u16)~0U)
 #define U32_MAX	((u32)~0U)
 #define U64_MAX	((u64)~0ULL)
+#define S64_MAX	((s64)(U64_MAX >> 1))
 
 struct list_head {
 	struct list_head *next, *prev;
