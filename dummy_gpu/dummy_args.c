@@ -70,6 +70,15 @@ int dummy_args_check_gem_create(struct drm_device *drm,
 	return 0;
 }
 
+int dummy_args_check_vm_limit(struct drm_device *drm, const struct drm_dummy_gpu_vm_limit *args)
+{
+	if (args->flags)
+		return dummy_invalid(drm, "vm_limit.flags");
+	if (args->vram != U64_MAX && !PAGE_ALIGNED(args->vram))
+		return dummy_invalid(drm, "vm_limit.vram");
+	return 0;
+}
+
 int dummy_args_check_vm_bind(struct drm_device *drm, const struct drm_dummy_gpu_vm_bind *args)
 {
 	if (args->flags)

@@ -24,6 +24,8 @@ static inline int dummy_invalid(struct drm_device *drm, const char *field)
 /* All return 0 or -EINVAL; that of arrays which are read -E2BIG as well. */
 int dummy_args_check_gem_create(struct drm_device *drm,
 				const struct drm_dummy_gpu_gem_create *args);
+int dummy_args_check_vm_limit(struct drm_device *drm,
+			      const struct drm_dummy_gpu_vm_limit *args);
 int dummy_args_check_vm_bind(struct drm_device *drm, const struct drm_dummy_gpu_vm_bind *args);
 int dummy_args_check_bind_op(struct drm_device *drm, const struct drm_dummy_gpu_bind_op *op,
 			     bool is_svm);

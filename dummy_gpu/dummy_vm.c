@@ -320,10 +320,9 @@ int dummy_vm_limit_ioctl(struct drm_device *drm, void *data, struct drm_file *fi
 	struct dummy_vm *vm;
 	int ret;
 
-	if (args->flags)
-		return dummy_invalid(drm, "vm_limit.flags");
-	if (args->vram != U64_MAX && !PAGE_ALIGNED(args->vram))
-		return dummy_invalid(drm, "vm_limit.vram");
+	ret = dummy_args_check_vm_limit(drm, args);
+	if (ret)
+		return ret;
 
 	vm = dummy_vm_lookup_svm(file, args->vm_id);
 	if (IS_ERR(vm))

@@ -317,6 +317,18 @@ static void check_evict(struct fuzz_input *input)
 	      !args.flags && !args.pad && (is_all || is_span(0, args.size, OBJECT_END)), "evict.");
 }
 
+static void check_vm_limit(struct fuzz_input *input)
+{
+	struct drm_dummy_gpu_vm_limit args = {
+		.vm_id = fuzz_u32(input),
+		.flags = fuzz_u32(input),
+		.vram = fuzz_u64(input),
+	};
+
+	judge(dummy_args_check_vm_limit(NULL, &args),
+	      !args.flags && (args.vram == ~0ULL || !(args.vram % PAGE)), "vm_limit.");
+}
+
 static void (*const checks[])(struct fuzz_input *input) = {
 	check_array,
 	check_gem_create,
@@ -330,6 +342,7 @@ static void (*const checks[])(struct fuzz_input *input) = {
 	check_migrate,
 	check_snapshot,
 	check_evict,
+	check_vm_limit,
 };
 
 int LLVMFuzzerTestOneInput(const u8 *bytes, size_t size)
