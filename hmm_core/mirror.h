@@ -50,6 +50,7 @@ struct hmmc_attach {
 	struct hmmc_account *account;	/* shared with others of this mirror and device */
 	struct dentry *debugfs;
 	int return_share;		/* a knob, see returns.c; negative: as for all */
+	struct hmmc_returns returns;	/* of all views; what two lose to each other is little */
 	atomic64_t count[HMMC_ATTACH_NR_COUNTS];
 };
 

@@ -218,6 +218,7 @@ static struct hmmc_view *view_create(struct hmmc_window *window, struct hmmc_att
 	if (!view)
 		return ERR_PTR(-ENOMEM);
 	view->attach = attach;
+	view->returns.all = &attach->returns;
 	ret = device->ops->prepare(attach, window->start, &view->leaf);
 	if (ret) {
 		kfree(view);

@@ -12,6 +12,10 @@
  * A calm period forgives everything. It is some times as long as the last break, and
  * thus long compared with what a move costs: with free returns after each, they still
  * take less than the share.
+ *
+ * Much memory that returns now and then adds up: each is calm in between, and all of
+ * it together takes all of the time. So the same rule holds for all together, but
+ * that more is free.
  */
 #include <linux/minmax.h>
 
@@ -27,13 +31,18 @@ static bool is_calm(const struct hmmc_returns *returns, u64 now_ns)
 	return now_ns >= returns->calm_ns;
 }
 
+static bool allow(const struct hmmc_returns *returns, u64 now_ns, unsigned int nr_free)
+{
+	return is_calm(returns, now_ns) || returns->nr < nr_free ||
+	       hmmc_pace_allows(&returns->pace, now_ns);
+}
+
 bool hmmc_returns_allow(const struct hmmc_returns *returns, u64 now_ns, unsigned int share)
 {
 	if (!share || share >= 100)
 		return share;
-	if (is_calm(returns, now_ns) || returns->nr < HMMC_FREE_RETURNS)
-		return true;
-	return hmmc_pace_allows(&returns->pace, now_ns);
+	return allow(returns, now_ns, HMMC_FREE_RETURNS) &&
+	       allow(returns->all, now_ns, HMMC_FREE_IN_ALL);
 }
 
 bool hmmc_returns_are_many(const struct hmmc_returns *returns, u64 now_ns)
@@ -41,14 +50,11 @@ bool hmmc_returns_are_many(const struct hmmc_returns *returns, u64 now_ns)
 	return returns->nr > HMMC_FREE_RETURNS && !is_calm(returns, now_ns);
 }
 
-void hmmc_returns_spend(struct hmmc_returns *returns, bool again, u64 start_ns, u64 end_ns,
-			unsigned int share)
+static void spend(struct hmmc_returns *returns, bool again, u64 start_ns, u64 end_ns,
+		  unsigned int share)
 {
-	/* What moves for the first time is no return, but part of one if one has begun. */
 	if (is_calm(returns, start_ns))
 		returns->nr = 0;
-	if (!again && !returns->nr)
-		return;
 	returns->nr += again;
 	hmmc_pace_spend(&returns->pace, start_ns, start_ns + WAYS * (end_ns - start_ns),
 			share ? share : 1);
@@ -57,10 +63,24 @@ void hmmc_returns_spend(struct hmmc_returns *returns, bool again, u64 start_ns, 
 				   CALM * (returns->pace.next_ns - end_ns);
 }
 
+void hmmc_returns_spend(struct hmmc_returns *returns, bool again, u64 start_ns, u64 end_ns,
+			unsigned int share)
+{
+	/* What moves for the first time is no return, but part of one if one has begun. */
+	if (!again && (!returns->nr || is_calm(returns, start_ns)))
+		return;
+	spend(returns, again, start_ns, end_ns, share);
+	spend(returns->all, again, start_ns, end_ns, share);
+}
+
 u64 hmmc_returns_break(const struct hmmc_returns *returns, u64 now_ns, unsigned int share)
 {
+	/* It may have ended since it was asked for. */
+	u64 end = max(returns->pace.next_ns, now_ns);
+
 	if (!share)
 		return now_ns + HMMC_MAX_BREAK_NS;
-	/* It may have ended since it was asked for. */
-	return max(returns->pace.next_ns, now_ns);
+	if (!allow(returns->all, end, HMMC_FREE_IN_ALL))
+		end = returns->all->pace.next_ns;
+	return end;
 }

@@ -9,14 +9,17 @@
 
 /* So many are free; see returns.c. */
 #define HMMC_FREE_RETURNS	4
+#define HMMC_FREE_IN_ALL	64
 
 /**
- * struct hmmc_returns - starts out as zeros
+ * struct hmmc_returns - of some memory; starts out as zeros
+ * @all: of that and of all other memory of the process, which has none
  * @pace: of returns
  * @calm_ns: when all of them are forgiven
  * @nr: since it was last calm
  */
 struct hmmc_returns {
+	struct hmmc_returns *all;
 	struct hmmc_pace pace;
 	u64 calm_ns;
 	unsigned int nr;
