@@ -65,7 +65,7 @@ static bool evict_one(struct hmmc_pool *pool, struct hmmc_scratch *scratch,
 	struct hmmc_chunk *chunk;
 	unsigned int nr;
 
-	chunk = hmmc_pool_close_victim(pool, eviction);
+	chunk = hmmc_clock_close_victim(pool, eviction);
 	if (!chunk)
 		return false;
 

@@ -429,7 +429,7 @@ static int map(struct service *service, struct hmmc_pages *pages)
 	ret = hmmc_map(pages, fault->access, hmmc_device_offset, fault);
 	/* All that is known of a device without access bits. */
 	if (ret >= 0 && !pool->device->ops->sample)
-		hmmc_pool_touch(pool, hmmc_block_offset(block, pfn));
+		hmmc_clock_touch(pool, hmmc_block_offset(block, pfn));
 	return ret;
 }
 

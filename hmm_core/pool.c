@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The frames of a device: who has them, and which chunk goes when none is left.
+ * The frames of a device: which are free, and who has the others.
  *
  * Invariant: a frame is free exactly if its bit in chunk->used is clear; only
  * hmmc_pool_release() and folio_free clear it. The kernel's buddy allocator
@@ -13,13 +13,12 @@
  * Locks: pool->buddy_mutex, then pool->lock.
  */
 #include "logic/density.h"
-#include "logic/victim.h"
 #include "pool.h"
 
 /* How many open chunks of others to pass, looking for one's own. */
 #define MAX_SEEK	8
 
-static struct hmmc_block *first_block(struct hmmc_pool *pool)
+struct hmmc_block *hmmc_pool_first_block(struct hmmc_pool *pool)
 {
 	return list_first_entry(&pool->blocks, struct hmmc_block, link);
 }
@@ -49,8 +48,7 @@ void hmmc_pool_tell_room(struct hmmc_pool *pool)
 		mod_delayed_work(system_dfl_wq, &pool->room, 0);
 }
 
-/* No process has anything there, but broken frames may be left. */
-static bool is_unused(const struct hmmc_pool *pool, const struct hmmc_chunk *chunk)
+bool hmmc_pool_is_unused(const struct hmmc_pool *pool, const struct hmmc_chunk *chunk)
 {
 	return !chunk->nr_used ||
 	       (pool->has_bad && bitmap_equal(chunk->used, chunk->bad, HMMC_WINDOW_PAGES));
@@ -88,74 +86,6 @@ static void chunk_use(struct hmmc_pool *pool, struct hmmc_chunk *chunk, int nr)
 		pool->nr_idle -= nr;
 }
 
-/* ---- The clock ----------------------------------------------------------- */
-
-static void clock_leave(struct hmmc_pool *pool, struct hmmc_chunk *chunk)
-{
-	lockdep_assert_held(&pool->lock);
-
-	if (chunk->active)
-		pool->nr_active--;
-	else
-		pool->nr_inactive--;
-	list_del_init(&chunk->clock);
-}
-
-static void clock_enter(struct hmmc_pool *pool, struct hmmc_chunk *chunk, bool active)
-{
-	lockdep_assert_held(&pool->lock);
-
-	chunk->active = active;
-	if (active)
-		pool->nr_active++;
-	else
-		pool->nr_inactive++;
-	list_add_tail(&chunk->clock, active ? &pool->active : &pool->inactive);
-}
-
-static void clock_move(struct hmmc_pool *pool, struct hmmc_chunk *chunk, bool active)
-{
-	clock_leave(pool, chunk);
-	clock_enter(pool, chunk, active);
-}
-
-/* Whether there was a sample that tells something of it. */
-static bool has_news(const struct hmmc_pool *pool, const struct hmmc_chunk *chunk)
-{
-	return (int)(READ_ONCE(pool->nr_samples) - READ_ONCE(chunk->old_sample)) > 0;
-}
-
-/* From here on, somebody has to use it to be taken for in use. */
-static void clock_renew(struct hmmc_pool *pool, struct hmmc_chunk *chunk, bool active)
-{
-	WRITE_ONCE(chunk->referenced, false);
-	WRITE_ONCE(chunk->old_sample, READ_ONCE(pool->nr_samples));
-	clock_move(pool, chunk, active);
-}
-
-/*
- * Let chunks that have been in use the longest show that they still are: one at each
- * eviction, or what is not used any more would stay, and more if need be.
- */
-static void deactivate(struct hmmc_pool *pool)
-{
-	u64 nr = pool->nr_active;
-	bool wanted = false;
-
-	for (; nr; nr--) {
-		struct hmmc_chunk *chunk = list_first_entry(&pool->active, struct hmmc_chunk,
-							    clock);
-
-		if (wanted || has_news(pool, chunk))
-			clock_renew(pool, chunk, READ_ONCE(chunk->referenced));
-		wanted = hmmc_victim_wants_inactive(pool->nr_active, pool->nr_inactive);
-		if (!wanted)
-			break;
-	}
-}
-
-/* ---- Frames -------------------------------------------------------------- */
-
 /* Put a chunk where its fill level says; the caller changed nr_used. */
 static void chunk_refile(struct hmmc_pool *pool, struct hmmc_chunk *chunk)
 {
@@ -163,19 +93,15 @@ static void chunk_refile(struct hmmc_pool *pool, struct hmmc_chunk *chunk)
 
 	lockdep_assert_held(&pool->lock);
 
-	if (chunk->holder && is_unused(pool, chunk))
+	if (chunk->holder && hmmc_pool_is_unused(pool, chunk))
 		chunk_let_go(pool, chunk);
 
 	if (chunk->state == state)
 		return;
-	if (state != HMMC_CHUNK_EMPTY && list_empty(&chunk->clock)) {
-		chunk->since = jiffies;
-		/* What it comes for is no use of its own: there must be another, later. */
-		WRITE_ONCE(chunk->old_sample, READ_ONCE(pool->nr_samples) + 1);
-		clock_enter(pool, chunk, false);
-	} else if (state == HMMC_CHUNK_EMPTY && !list_empty(&chunk->clock)) {
-		clock_leave(pool, chunk);
-	}
+	if (state != HMMC_CHUNK_EMPTY && list_empty(&chunk->clock))
+		hmmc_clock_enter(pool, chunk);
+	else if (state == HMMC_CHUNK_EMPTY && !list_empty(&chunk->clock))
+		hmmc_clock_leave(pool, chunk);
 
 	if (chunk->state == HMMC_CHUNK_CLOSED)
 		return;
@@ -259,6 +185,26 @@ static bool refill_empty(struct hmmc_pool *pool)
 	return false;
 }
 
+/* One with broken frames is never empty. */
+void hmmc_pool_drain_empty(struct hmmc_pool *pool)
+{
+	struct hmmc_chunk *chunk;
+
+	lockdep_assert_held(&pool->buddy_mutex);
+
+	for (;;) {
+		scoped_guard(spinlock_irqsave, &pool->lock) {
+			chunk = list_first_entry_or_null(&pool->empty, struct hmmc_chunk, link);
+			if (!chunk)
+				return;
+			list_del_init(&chunk->link);
+			chunk->state = HMMC_CHUNK_BUDDY;
+		}
+		gpu_buddy_free_block(&chunk->block->buddy, chunk->buddy);
+		chunk->buddy = NULL;
+	}
+}
+
 /* An empty chunk for @account, if it may have one. */
 static struct hmmc_chunk *find_empty(struct hmmc_account *account, enum hmmc_hold hold)
 {
@@ -319,7 +265,7 @@ static unsigned int reserve_in(struct hmmc_account *account, struct hmmc_chunk *
 	struct hmmc_pool *pool = account->pool;
 	unsigned int taken;
 
-	if (is_unused(pool, chunk))
+	if (hmmc_pool_is_unused(pool, chunk))
 		chunk->taker = account;
 	taken = chunk_take(pool, chunk, pfns, nr);
 	account->nr_frames += taken;
@@ -504,11 +450,7 @@ void hmmc_pool_release(struct hmmc_account *account, const unsigned long *pfns, 
 	}
 }
 
-/*
- * Keep a chunk with broken frames out of the buddy allocator, which knows nothing
- * of them. If it is part of a struct hmmc_frames, its unpin comes here again.
- */
-static void isolate_chunk(struct hmmc_chunk *chunk)
+void hmmc_pool_isolate(struct hmmc_chunk *chunk)
 {
 	struct hmmc_block *block = chunk->block;
 	u64 start = (u64)(chunk - block->chunks) << HMMC_WINDOW_SHIFT;
@@ -541,12 +483,12 @@ void hmmc_pool_retire(struct hmmc_block *block, unsigned long pfn)
 			chunk_refile(pool, chunk);
 		}
 	}
-	isolate_chunk(chunk);
+	hmmc_pool_isolate(chunk);
 }
 
 void hmmc_pool_retire_offset(struct hmmc_pool *pool, u64 offset)
 {
-	struct hmmc_block *block = first_block(pool);
+	struct hmmc_block *block = hmmc_pool_first_block(pool);
 
 	hmmc_pool_retire(block, block->first_pfn + PHYS_PFN(offset) - block->first_frame);
 }
@@ -565,7 +507,7 @@ static bool has_good(struct hmmc_pool *pool, struct list_head *clock)
 	struct hmmc_chunk *chunk;
 
 	list_for_each_entry(chunk, clock, clock) {
-		if (!is_unused(pool, chunk))
+		if (!hmmc_pool_is_unused(pool, chunk))
 			return true;
 	}
 	return false;
@@ -575,24 +517,6 @@ bool hmmc_pool_has_good(struct hmmc_pool *pool)
 {
 	guard(spinlock_irqsave)(&pool->lock);
 	return has_good(pool, &pool->active) || has_good(pool, &pool->inactive);
-}
-
-void hmmc_pool_touch(struct hmmc_pool *pool, u64 offset)
-{
-	struct hmmc_block *block = first_block(pool);
-	struct hmmc_chunk *chunk = &block->chunks[offset >> HMMC_WINDOW_SHIFT];
-
-	/* A lost update costs one turn of the clock, so no lock. */
-	WRITE_ONCE(chunk->referenced, true);
-}
-
-void hmmc_pool_accessed(struct hmmc_pool *pool, u64 offset)
-{
-	struct hmmc_block *block = first_block(pool);
-	struct hmmc_chunk *chunk = &block->chunks[offset >> HMMC_WINDOW_SHIFT];
-
-	if (has_news(pool, chunk))
-		WRITE_ONCE(chunk->referenced, true);
 }
 
 u64 hmmc_pool_nr_free(struct hmmc_pool *pool)
@@ -607,72 +531,6 @@ bool hmmc_pool_has_room(struct hmmc_account *account, u64 nr)
 
 	guard(spinlock_irqsave)(&pool->lock);
 	return nr_free(pool) >= nr && hmmc_account_room(account) >= nr;
-}
-
-static enum hmmc_victim_verdict judge(struct hmmc_pool *pool, struct hmmc_chunk *chunk,
-				      bool referenced, const struct hmmc_eviction *eviction)
-{
-	struct hmmc_victim facts = {
-		.other = eviction->account && chunk->taker != eviction->account,
-		.referenced = referenced,
-		.closed = chunk->state == HMMC_CHUNK_CLOSED || is_unused(pool, chunk),
-		.held = chunk->holder && eviction->mode < HMMC_EVICT_STUBBORN,
-		.young = time_before(jiffies, chunk->since + eviction->residence),
-	};
-
-	return hmmc_victim_judge(&facts);
-}
-
-static struct hmmc_chunk *find_inactive(struct hmmc_pool *pool,
-					const struct hmmc_eviction *eviction)
-{
-	struct hmmc_chunk *chunk, *next;
-
-	list_for_each_entry_safe(chunk, next, &pool->inactive, clock) {
-		switch (judge(pool, chunk, READ_ONCE(chunk->referenced), eviction)) {
-		case HMMC_VICTIM_TAKE:
-			return chunk;
-		case HMMC_VICTIM_ACTIVATE:
-			clock_renew(pool, chunk, true);
-			break;
-		case HMMC_VICTIM_SKIP:
-			break;
-		}
-	}
-	return NULL;
-}
-
-/* All that may be taken is in use: take what has been so the longest. */
-static struct hmmc_chunk *find_active(struct hmmc_pool *pool,
-				      const struct hmmc_eviction *eviction)
-{
-	struct hmmc_chunk *chunk;
-
-	list_for_each_entry(chunk, &pool->active, clock) {
-		if (judge(pool, chunk, false, eviction) == HMMC_VICTIM_TAKE)
-			return chunk;
-	}
-	return NULL;
-}
-
-struct hmmc_chunk *hmmc_pool_close_victim(struct hmmc_pool *pool,
-					  const struct hmmc_eviction *eviction)
-{
-	struct hmmc_chunk *victim;
-
-	guard(spinlock_irqsave)(&pool->lock);
-	deactivate(pool);
-	victim = find_inactive(pool, eviction);
-	if (!victim && eviction->mode > HMMC_EVICT_IDLE)
-		victim = find_active(pool, eviction);
-	if (!victim)
-		return NULL;
-
-	victim->state = HMMC_CHUNK_CLOSED;
-	list_del_init(&victim->link);
-	/* If it does not move, then others come first. */
-	clock_move(pool, victim, victim->active);
-	return victim;
 }
 
 unsigned int hmmc_pool_used(struct hmmc_chunk *chunk, unsigned long *used)
@@ -733,190 +591,3 @@ void hmmc_pool_let_go(struct hmmc_account *account)
 	let_go(account, &account->pool->active);
 	let_go(account, &account->pool->inactive);
 }
-
-/* ---- Frames for the driver's own use ------------------------------------- */
-
-struct hmmc_frames {
-	struct hmmc_pool *pool;
-	struct hmmc_block *block;
-	struct hmmc_account *account;	/* charged for them, or NULL */
-	struct dmem_cgroup_pool_state *cgroup;
-	struct list_head buddies;
-	u64 offset;
-	u64 size;
-};
-
-/*
- * Give the chunks that the pool keeps back to the buddy, where they can merge.
- * One with broken frames is never empty.
- */
-static void drain_empty(struct hmmc_pool *pool)
-{
-	struct hmmc_chunk *chunk;
-
-	lockdep_assert_held(&pool->buddy_mutex);
-
-	for (;;) {
-		scoped_guard(spinlock_irqsave, &pool->lock) {
-			chunk = list_first_entry_or_null(&pool->empty, struct hmmc_chunk, link);
-			if (!chunk)
-				return;
-			list_del_init(&chunk->link);
-			chunk->state = HMMC_CHUNK_BUDDY;
-		}
-		gpu_buddy_free_block(&chunk->block->buddy, chunk->buddy);
-		chunk->buddy = NULL;
-	}
-}
-
-static int pin(struct hmmc_frames *frames)
-{
-	struct hmmc_pool *pool = frames->pool;
-	struct hmmc_block *block = frames->block;
-	struct gpu_buddy_block *buddy;
-	int ret;
-
-	guard(mutex)(&pool->buddy_mutex);
-	drain_empty(pool);
-	ret = gpu_buddy_alloc_blocks(&block->buddy, 0, block->buddy.size,
-				     ALIGN(frames->size, HMMC_WINDOW_SIZE), HMMC_WINDOW_SIZE,
-				     &frames->buddies, GPU_BUDDY_CONTIGUOUS_ALLOCATION);
-	if (ret)
-		return ret;
-
-	frames->offset = U64_MAX;
-	list_for_each_entry(buddy, &frames->buddies, link)
-		frames->offset = min(frames->offset, gpu_buddy_block_offset(buddy));
-
-	scoped_guard(spinlock_irqsave, &pool->lock)
-		pool->nr_pinned += ALIGN(frames->size, HMMC_WINDOW_SIZE) >> PAGE_SHIFT;
-	frames->offset += block->first_frame << PAGE_SHIFT;
-	return 0;
-}
-
-/* Whole chunks, whatever the size. */
-static u64 nr_frames_of(const struct hmmc_frames *frames)
-{
-	return ALIGN(frames->size, HMMC_WINDOW_SIZE) >> PAGE_SHIFT;
-}
-
-/*
- * Make as much room as it takes. Each turn empties at least a chunk, so this ends;
- * contiguous room may need more than the size in all.
- */
-static int pin_evicting(struct hmmc_frames *frames)
-{
-	struct hmmc_pool *pool = frames->pool;
-	int ret;
-
-	while ((ret = pin(frames)) == -ENOSPC) {
-		if (fatal_signal_pending(current) ||
-		    !hmmc_evict(pool, hmmc_pool_nr_free(pool) + HMMC_WINDOW_PAGES,
-				HMMC_EVICT_REQUEST))
-			break;
-	}
-	return ret;
-}
-
-static int pin_charged(struct hmmc_frames *frames)
-{
-	u64 nr = nr_frames_of(frames);
-	int ret;
-
-	ret = hmmc_dmem_pin(frames->pool, nr << PAGE_SHIFT, &frames->cgroup);
-	if (ret)
-		return ret;
-	if (frames->account)
-		ret = hmmc_account_pin(frames->account, nr);
-	if (ret)
-		goto err_unpin_cgroup;
-	ret = pin_evicting(frames);
-	if (ret)
-		goto err_unpin_account;
-	return 0;
-
-err_unpin_account:
-	if (frames->account)
-		hmmc_account_unpin(frames->account, nr);
-err_unpin_cgroup:
-	hmmc_dmem_unpin(frames->cgroup, nr << PAGE_SHIFT);
-	return ret;
-}
-
-struct hmmc_frames *hmmc_frames_pin(struct hmmc_device *device, struct hmmc_attach *attach,
-				    u64 size)
-{
-	struct hmmc_pool *pool = device->pool;
-	struct hmmc_frames *frames;
-	int ret, idx;
-
-	if (!size || !PAGE_ALIGNED(size) || size > (pool->nr_frames << PAGE_SHIFT))
-		return ERR_PTR(size && PAGE_ALIGNED(size) ? -ENOSPC : -EINVAL);
-
-	idx = hmmc_device_enter(device);
-	if (idx < 0)
-		return ERR_PTR(idx);
-
-	ret = -ENOMEM;
-	frames = hmmc_inject("pinned_frames") ? NULL : kzalloc_obj(*frames);
-	if (!frames)
-		goto out_exit;
-	frames->pool = pool;
-	frames->block = first_block(pool);
-	frames->account = attach ? hmmc_attach_account(attach) : NULL;
-	frames->size = size;
-	INIT_LIST_HEAD(&frames->buddies);
-
-	ret = pin_charged(frames);
-	if (ret)
-		kfree(frames);
-out_exit:
-	hmmc_device_exit(device, idx);
-	return ret ? ERR_PTR(ret) : frames;
-}
-EXPORT_SYMBOL_GPL(hmmc_frames_pin);
-
-/* Frames that broke while they were pinned must not be handed out again. */
-static void isolate_bad(struct hmmc_frames *frames)
-{
-	struct hmmc_block *block = frames->block;
-	u64 offset = frames->offset - (block->first_frame << PAGE_SHIFT);
-	u64 end = offset + frames->size;
-
-	if (!READ_ONCE(frames->pool->has_bad))
-		return;
-	for (; offset < end; offset += HMMC_WINDOW_SIZE) {
-		struct hmmc_chunk *chunk = &block->chunks[offset >> HMMC_WINDOW_SHIFT];
-
-		if (!bitmap_empty(chunk->bad, HMMC_WINDOW_PAGES))
-			isolate_chunk(chunk);
-	}
-}
-
-void hmmc_frames_unpin(struct hmmc_frames *frames)
-{
-	struct hmmc_pool *pool;
-
-	if (!frames)
-		return;
-	pool = frames->pool;
-	scoped_guard(mutex, &pool->buddy_mutex) {
-		gpu_buddy_free_list(&frames->block->buddy, &frames->buddies, 0);
-		isolate_bad(frames);
-		scoped_guard(spinlock_irqsave, &pool->lock) {
-			pool->nr_pinned -= nr_frames_of(frames);
-			hmmc_pool_tell_room(pool);
-		}
-	}
-	if (frames->account)
-		hmmc_account_unpin(frames->account, nr_frames_of(frames));
-	hmmc_dmem_unpin(frames->cgroup, nr_frames_of(frames) << PAGE_SHIFT);
-	kfree(frames);
-}
-EXPORT_SYMBOL_GPL(hmmc_frames_unpin);
-
-u64 hmmc_frames_offset(const struct hmmc_frames *frames)
-{
-	return frames->offset;
-}
-EXPORT_SYMBOL_GPL(hmmc_frames_offset);

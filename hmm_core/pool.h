@@ -2,7 +2,7 @@
 /*
  * The pool half: device memory, and nothing about who maps it.
  *
- * evict > migrate > block > pool: each calls those to its right only; migrate is
+ * evict > migrate > block > pool > clock: each calls those to its right only; migrate is
  * migrate.c, move_in.c and move_out.c. No struct mm and no virtual address is
  * stored here; the functions of migrate get both as arguments for as long as they
  * run.
@@ -268,10 +268,21 @@ static inline bool hmmc_pool_is_bad(struct hmmc_block *block, unsigned long pfn,
 
 /* Whether a frame is in use that is not broken, so that it may leave. */
 bool hmmc_pool_has_good(struct hmmc_pool *pool);
-/* A fault was served with the memory at byte offset @offset. */
-void hmmc_pool_touch(struct hmmc_pool *pool, u64 offset);
-/* A sample says that the memory there was used. */
-void hmmc_pool_accessed(struct hmmc_pool *pool, u64 offset);
+/* For what there is one of for now. */
+struct hmmc_block *hmmc_pool_first_block(struct hmmc_pool *pool);
+/* Under pool->lock: no process has anything there, but broken frames may be left. */
+bool hmmc_pool_is_unused(const struct hmmc_pool *pool, const struct hmmc_chunk *chunk);
+/*
+ * Under buddy_mutex: give the chunks that the pool keeps back to the buddy, where
+ * they can merge.
+ */
+void hmmc_pool_drain_empty(struct hmmc_pool *pool);
+/*
+ * Under buddy_mutex: keep a chunk with broken frames out of the buddy allocator,
+ * which knows nothing of them. If it is part of a struct hmmc_frames, its unpin
+ * comes here again.
+ */
+void hmmc_pool_isolate(struct hmmc_chunk *chunk);
 /* Frames that are neither used nor pinned nor bad, nor kept for somebody. */
 u64 hmmc_pool_nr_free(struct hmmc_pool *pool);
 /* Whether there are @nr of them, and @account may have as many. */
@@ -285,9 +296,6 @@ static inline u64 hmmc_pool_much(const struct hmmc_pool *pool)
 /* If there is much room, start pool->room for those who were turned away. */
 void hmmc_pool_tell_room(struct hmmc_pool *pool);
 
-/* Pick the coldest chunk that may go and close it. Return: NULL if there is none. */
-struct hmmc_chunk *hmmc_pool_close_victim(struct hmmc_pool *pool,
-					  const struct hmmc_eviction *eviction);
 /* The frames of @chunk that are in use and not broken, as a bitmap. Return: how many. */
 unsigned int hmmc_pool_used(struct hmmc_chunk *chunk, unsigned long *used);
 /*
@@ -300,6 +308,19 @@ void hmmc_pool_reopen(struct hmmc_chunk *chunk);
 
 /* Under pool->lock: chunks of the account are everybody's again. */
 void hmmc_pool_let_go(struct hmmc_account *account);
+
+/* ---- clock.c: which chunk goes ------------------------------------------ */
+
+/* Under pool->lock: it has its first used frame; it has none any more. */
+void hmmc_clock_enter(struct hmmc_pool *pool, struct hmmc_chunk *chunk);
+void hmmc_clock_leave(struct hmmc_pool *pool, struct hmmc_chunk *chunk);
+/* A fault was served with the memory at byte offset @offset. */
+void hmmc_clock_touch(struct hmmc_pool *pool, u64 offset);
+/* A sample says that the memory there was used. */
+void hmmc_clock_accessed(struct hmmc_pool *pool, u64 offset);
+/* Pick the coldest chunk that may go and close it. Return: NULL if there is none. */
+struct hmmc_chunk *hmmc_clock_close_victim(struct hmmc_pool *pool,
+					   const struct hmmc_eviction *eviction);
 
 /* ---- account.c: limits --------------------------------------------------- */
 

@@ -52,7 +52,7 @@ void hmmc_attach_accessed(struct hmmc_attach *attach, u64 offset)
 	struct hmmc_pool *pool = attach->device->pool;
 
 	if (!WARN_ON_ONCE(offset >= pool->nr_frames << PAGE_SHIFT))
-		hmmc_pool_accessed(pool, offset);
+		hmmc_clock_accessed(pool, offset);
 }
 EXPORT_SYMBOL_GPL(hmmc_attach_accessed);
 

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . selftests/check/tap.sh
 
 mirror_half='hmm_core/mirror.c hmm_core/window.c hmm_core/collect.c hmm_core/map.c hmm_core/advice.c hmm_core/returns.c hmm_core/mirror.h'
-pool_half='hmm_core/pool.c hmm_core/block.c hmm_core/search.c hmm_core/migrate.c hmm_core/move_in.c hmm_core/move_out.c hmm_core/evict.c hmm_core/carveout.c hmm_core/reserve.c hmm_core/account.c hmm_core/dmem.c hmm_core/search.h hmm_core/migrate.h hmm_core/pool.h'
+pool_half='hmm_core/pool.c hmm_core/clock.c hmm_core/block.c hmm_core/search.c hmm_core/migrate.c hmm_core/move_in.c hmm_core/move_out.c hmm_core/evict.c hmm_core/carveout.c hmm_core/reserve.c hmm_core/account.c hmm_core/dmem.c hmm_core/search.h hmm_core/migrate.h hmm_core/pool.h'
 
 # never <regex of included names> in <files...>; a file yet to be written is no
 # offence.
