@@ -743,9 +743,16 @@ static void prepare_vm_limit(struct dummy_client *client)
 {
 	client->frame->args.vm_limit = (struct drm_dummy_gpu_vm_limit) {
 		.vm_id = client->svm,
-		/* So much that it limits nothing. */
-		.vram = -(uint64_t)client->page_size,
+		/* So much that it limits nothing, and not all ones with a bit more. */
+		.vram = 1ULL << 40,
 	};
+}
+
+static void undo_vm_limit(struct dummy_client *client)
+{
+	struct drm_dummy_gpu_vm_limit args = { .vm_id = client->svm, .vram = UINT64_MAX };
+
+	do_ioctl(client->fd, DRM_IOCTL_DUMMY_GPU_VM_LIMIT, &args);
 }
 
 /* ---- The table ---------------------------------------------------------- */
@@ -805,7 +812,7 @@ const struct dummy_call dummy_calls[] = {
 	CALL("migrate-to-system", MIGRATE, SVM, migrate_to_system),
 	CALL("snapshot", SNAPSHOT, SVM, snapshot),
 	CALL("evict", EVICT, DUMMY_CALL_ROOT, evict),
-	CALL("vm-limit", VM_LIMIT, SVM, vm_limit),
+	CALL_UNDONE("vm-limit", VM_LIMIT, SVM, vm_limit, vm_limit),
 };
 
 const unsigned int dummy_nr_calls = ARRAY_SIZE(dummy_calls);
