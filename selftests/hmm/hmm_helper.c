@@ -898,6 +898,21 @@ int knob_write(const char *name, const char *text)
 	return file_write(path, text);
 }
 
+bool fail_always(const char *sites, unsigned int delay_ms)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", delay_ms);
+	return !knob_write("inject/sites", sites) && !knob_write("inject/delay_ms", text) &&
+	       !knob_write("inject/probability", "100");
+}
+
+int fail_nothing(void)
+{
+	return knob_write("inject/probability", "0") | knob_write("inject/delay_ms", "20") |
+	       knob_write("inject/sites", "all");
+}
+
 /* Call @act for the directory of each mirror of a device. Return: the sum of what it says. */
 static long long for_mirrors(unsigned int index, long long (*act)(const char *dir, void *arg),
 			     void *arg)

@@ -244,6 +244,10 @@ int file_write_number(const char *path, long long value);
 bool file_says(const char *path, const char *text);
 /* /sys/kernel/debug/hmm_core/@name */
 int knob_write(const char *name, const char *text);
+/* Let @sites fail each time, or be late by @delay_ms. Return: false without injection. */
+bool fail_always(const char *sites, unsigned int delay_ms);
+int fail_nothing(void);
+#define NO_INJECT	"needs modules that were not built with INJECT=0"
 /* The sum of counter @name over the mirrors of device @index: ours, if nobody else uses it. */
 long long mirrors_stat(unsigned int index, const char *name);
 /* Write @text to the file @name of each of them. */

@@ -13,7 +13,6 @@
 
 #define INJECT		"/sys/kernel/debug/hmm_core/inject/"
 #define COPY_ASYNC	"/sys/module/dummy_gpu/parameters/copy_async"
-#define NO_INJECT	"needs modules that were not built with INJECT=0"
 /* More points of failure than any flow has: the end of a sweep without end. */
 #define MAX_POINTS	20000
 /* How often a site that a worker meets in its own time gets its turn. */

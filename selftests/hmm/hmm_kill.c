@@ -36,23 +36,6 @@ FIXTURE_TEARDOWN(hmm_kill)
 	teardown_gpu(_metadata, &self->gpu);
 }
 
-static bool fail_always(const char *sites, unsigned int delay_ms)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "%u", delay_ms);
-	return !knob_write("inject/sites", sites) && !knob_write("inject/delay_ms", text) &&
-	       !knob_write("inject/probability", "100");
-}
-
-static int fail_nothing(void)
-{
-	return knob_write("inject/probability", "0") | knob_write("inject/delay_ms", "20") |
-	       knob_write("inject/sites", "all");
-}
-
-#define NO_INJECT	"needs modules that were not built with INJECT=0"
-
 /* Kill @child: how long it took to end, in ms; more than LIVE_MS: it did not. */
 static uint64_t time_to_die(pid_t child)
 {
